@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/address.hpp"
+#include "plugin/time.hpp"
+#include "plugin/words.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ikefrag {
+
+using Spi = std::array<std::uint8_t, 8>;
+
+/// 16 lower-case hex digits.
+[[nodiscard]] std::string to_string(const Spi& spi);
+[[nodiscard]] bool is_zero(const Spi& spi) noexcept;
+
+/// Where one IKE message stands in its exchange (RFC 7296 §3.1, RFC 2408 §3.1).
+struct Exchange {
+    std::uint8_t version = 2; ///< major
+    std::uint8_t type = 0;
+    std::uint32_t message_id = 0;
+    auto operator<=>(const Exchange&) const = default;
+};
+
+/// "IKE_AUTH", "MAIN_MODE", "EXCHANGE_250" (DESIGN §6 has the list).
+[[nodiscard]] std::string exchange_name(std::uint8_t version, std::uint8_t type);
+
+/// Clear-text facts of one message, as a set of flags: what detectors ask about.
+enum class Note : std::uint8_t {
+    sa,                      ///< SA payload
+    ke,                      ///< KE payload
+    nonce,                   ///< Nonce payload
+    fragmentation_supported, ///< N(16430)
+    intermediate_supported,  ///< N(16438)
+    cookie,                  ///< N(16390)
+    invalid_ke,              ///< N(17)
+    no_proposal,             ///< N(14), v1 too
+    redirect,                ///< N(16407)
+    redirect_supported,      ///< N(16406)
+    invalid_spi,             ///< N(4) in clear
+    invalid_major_version,   ///< N(5)
+    other_error,             ///< any other error notify in clear
+    nat_detection,           ///< N(16388) and N(16389), or v1 NAT-D
+    v1_fragmentation_vid,    ///< MD5("FRAGMENTATION")
+    known_vendor,            ///< some vendor ID of the table
+    childless,               ///< N(16418)
+    encrypted,               ///< SK, SKF or v1's E flag
+};
+
+class Notes {
+public:
+    void set(Note note) noexcept { bits_ |= bit(note); }
+    [[nodiscard]] bool has(Note note) const noexcept { return (bits_ & bit(note)) != 0; }
+    void merge(Notes other) noexcept { bits_ |= other.bits_; }
+    auto operator<=>(const Notes&) const = default;
+
+private:
+    static constexpr std::uint32_t bit(Note note) noexcept {
+        return 1u << static_cast<unsigned>(note);
+    }
+    std::uint32_t bits_ = 0;
+};
+
+/// One message of a handshake's timeline: an IKE datagram, an SKF or payload-132 fragment, or a
+/// fragmented one that never became whole.
+struct MessageRecord {
+    TimePoint time;                     ///< seen first on any leg
+    std::optional<TimePoint> left_time; ///< seen going out (postrouting)
+    Leg leg = Leg::prerouting;          ///< where `time` was taken
+    Exchange exchange;
+    Direction direction = Direction::to_server;
+    Role role = Role::request;
+    bool from_initiator = true; ///< the original initiator's (flag I; v1: by cookie order)
+    Transport transport = Transport::whole;
+    bool complete = true; ///< false: fragments missing (first_seen … tell which)
+    bool refused = false; ///< by our gate; `reason` says why
+    Reason reason = Reason::none;
+    bool retransmit = false; ///< DIAGNOSES §1.6
+    bool marked = false;     ///< behind the non-ESP marker
+    bool first_seen = true;  ///< the first IP fragment came
+    bool last_seen = true;   ///< the last IP fragment came
+    bool reordered = false;
+    std::uint16_t ip_fragments = 0;   ///< 0: one packet
+    std::uint16_t skf_number = 0;     ///< or payload-132 number; 0: none
+    std::uint16_t skf_total = 0;      ///< payload 132: known with the last, else 0
+    std::uint32_t message_bytes = 0;  ///< IKE Length
+    std::uint32_t datagram_bytes = 0; ///< IP total length, reassembled
+    std::uint32_t first_fragment_bytes =
+        0;                          ///< IP total length of the first fragment or whole packet
+    std::uint64_t digest = 0;       ///< of the whole UDP payload
+    std::uint16_t wanted_group = 0; ///< of N(INVALID_KE_PAYLOAD)
+    std::uint16_t key_group = 0;    ///< of the KE payload
+    std::uint16_t error_notify = 0; ///< first clear error notify
+    Notes notes;
+    Endpoint source; ///< as seen on `leg`
+    Endpoint destination;
+    std::optional<Endpoint> left_source; ///< as seen going out, where NAT changed it
+    std::optional<Endpoint> left_destination;
+};
+
+/// An SKF or payload-132 set of one message.
+struct FragmentSet {
+    Exchange exchange;
+    Direction direction = Direction::to_server;
+    Role role = Role::request;
+    Transport transport = Transport::skf;
+    TimePoint first_time;
+    TimePoint last_time;
+    std::uint16_t total = 0;          ///< 0: not known (payload 132 without its last)
+    std::uint16_t seen = 0;           ///< distinct numbers
+    std::uint16_t attempts = 0;       ///< times number 1 was seen
+    std::uint32_t bytes = 0;          ///< of distinct fragments, IKE lengths added up
+    std::uint32_t largest_bytes = 0;  ///< largest IP datagram of the set
+    std::uint16_t previous_total = 0; ///< of the smaller set it replaced (RFC 7383 §2.5.2)
+    std::uint32_t previous_largest_bytes = 0;
+    bool complete = false;
+    bool ip_fragmented = false;             ///< some of its messages came in IP fragments
+    std::array<std::uint64_t, 4> present{}; ///< bit n-1: number n seen, for the first 256
+};
+
+/// What ICMP said about a handshake's packets.
+struct IcmpRecord {
+    TimePoint time;
+    IpAddress reporter;
+    std::uint8_t type = 0;
+    std::uint8_t code = 0;
+    Family family = Family::ipv4;
+    std::uint32_t mtu = 0;
+    Direction direction = Direction::to_server; ///< of the quoted packet
+};
+
+/// What one side of a handshake showed of itself.
+struct SideFacts {
+    Fragmentation fragmentation = Fragmentation::unknown;
+    bool intermediate_supported = false;
+    std::optional<bool> behind_nat; ///< by its NAT_DETECTION_SOURCE_IP hash; empty: none sent
+    std::string vendor; ///< hint from vendor IDs ("windows", "strongswan", …), or empty
+    std::vector<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
+};
+
+/// An attempt of a client to build an IKE SA, or an SA met later in its life.
+struct Handshake {
+    Spi initiator_spi{};
+    Spi responder_spi{}; ///< zero until known
+    std::uint8_t version = 2;
+    Endpoint client; ///< as first seen; DESIGN §6 says which end it is
+    Endpoint server;
+    std::optional<IpAddress> server_inside;  ///< where our DNAT sent it
+    std::optional<std::size_t> server_index; ///< into Policy::servers
+    bool client_is_initiator = true;
+    TimePoint first_time;
+    TimePoint last_time;
+    Outcome outcome = Outcome::in_progress;
+    Basis basis = Basis::none;
+    SideFacts client_side;
+    SideFacts server_side;
+    std::optional<Transport> auth_request_transport;
+    std::optional<Transport> auth_response_transport;
+    std::uint32_t retransmits = 0;
+    bool mid_stream = false; ///< first seen after its IKE_SA_INIT
+    bool rekeyed = false;    ///< mid-stream, and the pair had an SA: its IKE SA was rekeyed
+    bool half_view = false;  ///< answers take another way
+    bool esp_seen = false;
+    bool init_answered = false; ///< a response with SA, KE and Nonce came (v1: the second message)
+    bool muted = false;         ///< copies were lost, or we had just started
+    bool proven = false;        ///< the client showed that it receives (DESIGN §9)
+    bool probe = false;         ///< our own `ikefragctl probe`
+    bool ended = false;         ///< its outcome is final
+    std::uint32_t client_addresses = 1; ///< distinct, MOBIKE and NAT rebinding included
+    std::uint32_t server_addresses = 1;
+    std::uint32_t messages_forgotten = 0; ///< timeline entries beyond its bound
+    std::vector<MessageRecord> messages;  ///< in time order, bounded
+    std::vector<FragmentSet> sets;        ///< bounded
+    std::vector<IcmpRecord> icmp;         ///< bounded
+    std::uint64_t number = 0;             ///< counts handshakes; stable name within one run
+};
+
+} // namespace ikefrag
