@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/counter.hpp"
+#include "plugin/observation.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace ikefrag {
+
+/// Carries observations, their bytes included, from one queue worker to the observation thread.
+///
+/// One writer, one reader, no lock. When it is full an observation is lost and counted; the writer
+/// never waits.
+class ObservationQueue {
+public:
+    /// In: capacity in bytes, a power of two
+    explicit ObservationQueue(std::size_t capacity = std::size_t{1} << 20);
+    ~ObservationQueue();
+    ObservationQueue(const ObservationQueue&) = delete;
+    ObservationQueue& operator=(const ObservationQueue&) = delete;
+
+    /// Writer: takes a copy. Out: false if it was full
+    bool push(const Observation& observation) noexcept;
+    /// Writer: wakes the reader if it sleeps; once a batch.
+    void wake() noexcept;
+
+    /// Reader: an eventfd, readable when wake() was called since the last drained pop().
+    [[nodiscard]] int descriptor() const noexcept { return event_; }
+    /// Reader: the oldest observation; its views are valid until the next call. Empty: drained, and
+    /// the next push will wake.
+    std::optional<Observation> pop() noexcept;
+
+    /// Raised by the writer.
+    [[nodiscard]] const Counter& lost() const noexcept { return lost_; }
+    [[nodiscard]] const Counter& pushed() const noexcept { return pushed_; }
+
+private:
+    struct Record;
+    [[nodiscard]] bool peek() noexcept;
+
+    std::size_t capacity_;
+    std::unique_ptr<std::uint8_t[]> ring_;
+    int event_ = -1;
+    alignas(64) std::atomic<std::uint64_t> head_{0}; ///< written up to here
+    Counter lost_;
+    Counter pushed_;
+    alignas(64) std::atomic<std::uint64_t> tail_{0}; ///< read up to here
+    std::uint64_t held_until_ = 0;                   ///< end of the record the reader looks at
+    alignas(64) std::atomic<bool> reader_sleeps_{true};
+};
+
+} // namespace ikefrag

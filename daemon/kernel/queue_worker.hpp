@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/kernel/observation_queue.hpp"
+#include "plugin/counter.hpp"
+#include "plugin/gate.hpp"
+#include "plugin/policy.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ikefrag {
+
+class Clock;
+
+/// A packet mark: `mask` says which bits are ours.
+struct PacketMark {
+    std::uint32_t value = 0;
+    std::uint32_t mask = 0xffffffff;
+};
+
+struct QueueSettings {
+    std::uint16_t number = 500;
+    std::uint32_t max_length = 8192; ///< packets the kernel keeps waiting
+    bool fail_open = true;           ///< queue or socket full: let pass; false: drop
+    std::uint32_t receive_buffer_bytes = 16u << 20;
+    std::size_t observation_bytes = std::size_t{1} << 20; ///< room of the observation queue
+    std::optional<PacketMark> mark;                       ///< put on every packet let through
+};
+
+/// What the kernel made of the settings.
+struct QueueBound {
+    std::uint32_t max_length = 0;
+    bool fail_open = false;           ///< the kernel took the flag
+    std::uint32_t receive_buffer = 0; ///< bytes of data
+    std::uint32_t copy_range = 0;     ///< from /proc where it may be read, else as asked
+};
+
+/// Bounds in seconds of the verdict latency buckets; the last bucket is everything above.
+inline constexpr std::array<double, 9> verdict_latency_bounds{
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.01, 0.1};
+
+/// Raised by the worker's thread, read by any.
+struct QueueCounters {
+    Counter received;         ///< packets read
+    Counter last_id;          ///< highest packet id seen: as many were put into the queue
+    Counter socket_missed;    ///< ids given out but never read: the socket's buffer was full
+    Counter verdict_messages; ///< sent
+    Counter verdict_sends;    ///< system calls they took
+    Counter send_failures;    ///< verdicts the kernel would not take
+    Counter vanished;         ///< verdicts for packets the kernel no longer had (ENOENT)
+    Counter enobufs;          ///< times the socket's buffer was full
+    Counter unreadable;       ///< messages that could not be read
+    Counter other_errors;     ///< refusals other than ENOENT
+    /// From reading a packet to sending the verdict it caused; held time is not in it.
+    std::array<Counter, verdict_latency_bounds.size() + 1> latency;
+    Counter latency_sum_ns;
+    Counter beat_ns; ///< the clock when the loop last turned, at least once a second
+};
+
+/// One kernel queue, answered by a thread of its own out of a Gate of its own.
+///
+/// What a packet costs (a 1.5 kB fragment that is held and released; queue_worker.cpp says where):
+/// bytes crossed: packet + 100 in, 32 out; copies: kernel → slot, slot → gate (held fragments
+/// only), gate → observation queue (once a message); system calls: 2 a batch of up to 64;
+/// allocations: none in steady state.
+class QueueWorker {
+public:
+    /// Binds the queue; packets wait until start(). Errors: std::system_error, EPERM: another
+    /// process has this queue, or CAP_NET_ADMIN is missing (the text says both).
+    QueueWorker(const QueueSettings& settings,
+                PolicyPointer policy,
+                std::array<std::uint8_t, 16> seed,
+                const Clock& clock);
+    /// Stops as stop() does.
+    ~QueueWorker();
+    QueueWorker(const QueueWorker&) = delete;
+    QueueWorker& operator=(const QueueWorker&) = delete;
+
+    void start();
+
+    /// Any thread; taken over by the worker before its next packet. set_policy answers nothing that
+    /// is held: release() does.
+    void set_policy(PolicyPointer policy);
+    void set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources);
+    /// Which domain an interface belongs to (its VRF); sorted by interface.
+    struct InterfaceDomain {
+        std::uint32_t interface = 0;
+        std::uint32_t domain = 0;
+    };
+    void set_domains(std::shared_ptr<const std::vector<InterfaceDomain>> domains);
+    /// Lets go of everything held, with `accept` (change to observe).
+    void release();
+
+    /// Answers everything held and everything still waiting with `accept`, gives the queue back,
+    /// and ends the thread. First take the queue rule away (KernelTable::stop_queueing), so that
+    /// nothing comes in meanwhile.
+    void stop();
+
+    [[nodiscard]] std::uint16_t number() const noexcept;
+    [[nodiscard]] const QueueBound& bound() const noexcept;
+    [[nodiscard]] const QueueCounters& counters() const noexcept;
+    [[nodiscard]] const GateCounters& gate_counters() const noexcept;
+    /// The reader's side belongs to one thread of the caller.
+    [[nodiscard]] ObservationQueue& observations() noexcept;
+    /// Why the thread ended by itself, if it did (the socket broke); empty while it runs.
+    [[nodiscard]] std::string failure() const;
+
+private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+/// One line of /proc/net/netfilter/nfnetlink_queue.
+struct QueueStatus {
+    std::uint16_t number = 0;
+    std::uint32_t port = 0;
+    std::uint32_t waiting = 0;
+    std::uint8_t copy_mode = 0;
+    std::uint32_t copy_range = 0;
+    std::uint64_t dropped = 0;      ///< queue full
+    std::uint64_t user_dropped = 0; ///< socket buffer full
+    std::uint32_t last_id = 0;
+};
+/// In: the file's text. Lines that do not fit are left out.
+[[nodiscard]] std::vector<QueueStatus> parse_queue_status(std::string_view text);
+/// Empty where the file may not be read (it is root's).
+[[nodiscard]] std::optional<std::vector<QueueStatus>> read_queue_status();
+
+} // namespace ikefrag

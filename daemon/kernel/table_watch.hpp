@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/kernel/kernel_table.hpp"
+#include "daemon/kernel/netlink_socket.hpp"
+#include "plugin/counter.hpp"
+
+#include <optional>
+#include <string>
+
+namespace ikefrag {
+
+/// What happened to nftables since the last look, our own changes included: KernelTable::check()
+/// tells those from others'.
+struct TableEvents {
+    bool ours_deleted = false;       ///< table inet ikefragd is gone, or was
+    bool ours_changed = false;       ///< a chain or rule of it came or went
+    bool base_chain_deleted = false; ///< anybody's: all that was held in the kernel has vanished
+    bool lost = false;               ///< events were lost: check everything
+    std::string process; ///< who did the last of these; empty if the kernel does not say
+    std::uint32_t pid = 0;
+    std::optional<TableCounts> last_counts; ///< of our table, when it was deleted
+    [[nodiscard]] bool any() const noexcept {
+        return ours_deleted || ours_changed || base_chain_deleted || lost;
+    }
+};
+
+/// Listens to nfnetlink's nftables group. One thread.
+class TableWatch {
+public:
+    /// Errors: std::system_error
+    TableWatch();
+
+    /// Readable when something happened.
+    [[nodiscard]] int descriptor() const noexcept;
+
+    /// Reads all that is there; never blocks.
+    TableEvents read();
+
+private:
+    NetlinkSocket socket_;
+    std::vector<std::uint8_t> buffer_;
+    TableEvents pending_;
+};
+
+} // namespace ikefrag
