@@ -1,0 +1,169 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh [--all] [--only REGEX] [--no-install]: installs what is missing, builds, and runs the tests.
+#
+#   --all         the slow ones too: those with a line "# slow" in their head, TSan, clang-tidy over everything
+#   --only REGEX  only the steps and system tests whose name matches (build is: build-dev, build-release)
+#   --no-install  do not install packages
+#
+# It stops at nothing: every step has a time limit, a failed one is told and the next one runs. Logs: build/test-logs/.
+# A step's result lines are `ok NAME`, `FAIL NAME — REASON`, `skip NAME — REASON`; the last line here is
+# `N passed, N failed, N skipped`. Exit code 0 if nothing failed. With CI=true nothing may be skipped for want of root,
+# namespaces or strongSwan.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+all=no only=. install=yes
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --all) all=yes ;;
+    --only) only=${2:-.}; shift ;;
+    --no-install) install=no ;;
+    *) sed -n '3,14p' "$0" | cut -c 3-; exit 2 ;;
+    esac
+    shift
+done
+
+logs=$PWD/build/test-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+export IKEFRAG_LAB_LOGS=$logs/lab
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/ikefrag-run.XXXXXX")
+export IKEFRAG_LAB_PKI=$scratch/pki
+mkdir -p "$IKEFRAG_LAB_PKI"
+export LAB_RUN=ir$$
+passed=0 failed=0 skipped=0 began=$SECONDS
+
+end_of_run() {
+    local namespace
+    for namespace in $(ip netns list 2> /dev/null | awk -v p="$LAB_RUN" 'index($1, p) == 1 { print $1 }'); do
+        ip netns pids "$namespace" 2> /dev/null | xargs -r kill -9 2> /dev/null
+        ip netns del "$namespace" 2> /dev/null
+    done
+    rm -rf "$scratch"
+}
+trap end_of_run EXIT
+trap 'exit 130' INT TERM
+
+count() { # RESULT-LINE
+    case "$1" in
+    ok\ *) passed=$((passed + 1)) ;;
+    FAIL\ *) failed=$((failed + 1)) ;;
+    skip\ *)
+        # the machine of CI has root, namespaces and every package: a skip for want of one is a failure there
+        if [ "${CI:-}" = true ] && grep -qE 'root|namespace|strongSwan|not installed' <<< "${1#* — }"; then
+            failed=$((failed + 1))
+            echo "FAIL (nothing of this may be skipped in CI) ${1#skip }"
+        else
+            skipped=$((skipped + 1))
+        fi
+        ;;
+    esac
+}
+say() { # RESULT-LINE: shows and counts it
+    echo "$1"
+    count "$1"
+}
+wanted() { [[ $1 =~ $only ]]; }
+
+# step NAME SECONDS COMMAND...: runs it with a time limit; its result lines are shown and counted. A step that prints none is
+# one test by itself.
+step() {
+    local name=$1 limit=$2 log=$logs/${1//[^A-Za-z0-9._-]/_}.log status=0 line lines=0 failures=0 start=$SECONDS
+    shift 2
+    if ! wanted "$name"; then return 0; fi
+    timeout --kill-after=20 "$limit" "$@" > "$log" 2>&1 < /dev/null || status=$?
+    while read -r line; do
+        lines=$((lines + 1))
+        case "$line" in FAIL\ *) failures=$((failures + 1)) ;; esac
+        say "$line"
+    done < <(grep -E '^(ok|FAIL|skip) ' "$log")
+    if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+        say "FAIL $name — not done after $limit s"
+        failures=$((failures + 1))
+    elif [ "$status" != 0 ] && [ "$failures" = 0 ]; then
+        say "FAIL $name — exit status $status"
+        failures=$((failures + 1))
+    elif [ "$lines" = 0 ]; then
+        say "ok $name"
+    fi
+    if [ "$failures" -gt 0 ]; then
+        echo "    ---- end of $log"
+        tail -n 40 "$log" | cut -c 1-400 | sed 's/^/    /'
+    fi
+    echo "   ($name: $((SECONDS - start)) s)"
+    return "$((failures > 0))"
+}
+
+# unit_tests PRESET: ctest, each test case one result; only what did not pass is shown
+unit_tests() {
+    local name=unit-$1 preset=$1 report=$logs/unit-$1.xml status=0 start=$SECONDS line
+    if ! wanted "$name"; then return; fi
+    ctest --preset "$preset" -L unit -j "$(nproc)" --output-junit "$report" > "$logs/$name.log" 2>&1 < /dev/null || status=$?
+    if [ ! -s "$report" ]; then
+        say "FAIL $name — ctest gave no report (exit status $status)"
+        tail -n 20 "$logs/$name.log" | sed 's/^/    /'
+        return
+    fi
+    python3 tests/check/junit_lines.py "$report" > "$logs/$name.lines"
+    while read -r line; do
+        case "$line" in ok\ *) count "$line" ;; *) say "$line" ;; esac
+    done < "$logs/$name.lines"
+    if grep -q '^FAIL' "$logs/$name.lines"; then sed -n '/tests failed out of/,$p' "$logs/$name.log" | head -n 40 | sed 's/^/    /'; fi
+    echo "   ($name: $(grep -c '^ok' "$logs/$name.lines") test cases passed, $((SECONDS - start)) s)"
+}
+
+build() { # PRESET [TARGET...]
+    local preset=$1
+    shift
+    cmake --preset "$preset" && cmake --build --preset "$preset" -j "$(nproc)" ${1:+--target "$@"}
+}
+
+echo "ikefrag tests on $(nproc) cores, $(uname -r), $(id -un)$([ $all = yes ] && echo ', all')"
+if [ $install = yes ]; then
+    step install 1500 daemon/install-deps.sh "$(if [ $all = yes ]; then echo all; else echo tests; fi)"
+fi
+
+step check-layers 60 tests/check/layers.sh
+step check-format 120 tests/check/format.sh
+
+export -f build
+if wanted unit || wanted scenarios || wanted build-dev || wanted lint; then
+    step build-dev 1200 bash -c 'build dev' && have_dev=yes
+    if [ "${have_dev:-no}" = yes ]; then
+        unit_tests dev
+        if [ -x tests/scenarios/run.py ]; then step scenarios 300 env IKEFRAG_BUILD="$PWD/build/dev" tests/scenarios/run.py; fi
+    fi
+fi
+
+step build-release 1200 bash -c 'build release ikefragd ikefragctl' && have_release=yes
+
+# System tests, in the order of their names. "# slow" in a head puts the test under --all; "# limit N" is its time limit.
+if [ "${have_release:-no}" = yes ] || ! wanted build-release; then
+    export IKEFRAG_BUILD=$PWD/build/release
+    number=0
+    for test in tests/system/*.sh tests/system/*.py tests/check/readme.sh; do
+        if [ ! -x "$test" ]; then continue; fi
+        number=$((number + 1))
+        name=$(basename "${test%.*}")
+        if [ $all = no ] && head -n 15 "$test" | grep -q '^# slow'; then
+            if wanted "$name" && [ "$only" != . ]; then echo "   ($name is slow: only with --all)"; fi
+            continue
+        fi
+        limit=$(head -n 15 "$test" | sed -n 's/^# limit \([0-9]*\).*/\1/p')
+        LAB=$LAB_RUN$number step "$name" "${limit:-180}" "$test"
+    done
+else
+    say "FAIL system tests — there is no release build"
+fi
+
+if [ -x tests/fuzz/run.sh ]; then step fuzz 420 tests/fuzz/run.sh; fi
+if [ $all = yes ]; then
+    if step build-tsan 1500 bash -c 'build tsan'; then unit_tests tsan; fi
+    step lint 2400 tests/check/lint.sh --all
+else
+    step lint 420 tests/check/lint.sh
+fi
+
+echo "done after $((SECONDS - began)) s; logs in build/test-logs"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
