@@ -24,8 +24,10 @@ struct Diagnosis {
     Severity severity = Severity::warning;
     std::span<const Actor> actors; ///< those it may name; the first is the usual one
     std::string_view says;         ///< one line, for tables
-    std::string_view meaning;      ///< a paragraph for the manual: signals, thresholds
-    std::string_view not_when;     ///< what looks like it and is not; what would disprove it
+    std::string_view sentence;     ///< what happened; `{name}` stands for a fact of the attempt
+    std::string_view remedy;   ///< what to change; `{name}` as above, or a stack's exact command
+    std::string_view meaning;  ///< a paragraph for the manual: signals, thresholds
+    std::string_view not_when; ///< what looks like it and is not; what would disprove it
 };
 
 [[nodiscard]] std::span<const Diagnosis> catalogue() noexcept;
@@ -44,9 +46,11 @@ struct Finding {
     std::optional<std::size_t> server_index;
     TimePoint opened;
     TimePoint updated;
-    bool closed = false;               ///< the attempt's outcome is final
-    std::string sentence;              ///< what happened, in one sentence
-    std::string remedy;                ///< who must change what: the exact command where known
+    bool closed = false;    ///< the attempt's outcome is final
+    bool withdrawn = false; ///< closed because it did not hold: the attempt went on well,
+                            ///< or a more specific diagnosis took its place
+    std::string sentence;   ///< what happened, in one sentence
+    std::string remedy;     ///< who must change what: the exact command where known
     std::vector<std::string> evidence; ///< each cites message, time, size
 };
 
