@@ -208,6 +208,24 @@ lab_links_up() {
     ip -n "$LAB-srv" route add default via 10.99.2.1
     ip -n "$LAB-srv" -6 route add default via fd99:2::1
     in_ns fw sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+    # Neighbours get to know each other, so that no test waits for it.
+    lab_wait 10 lab_reaches 10.99.2.2
+    lab_wait 10 lab_reaches fd99:2::2
+}
+# Does a UDP datagram of the client get to ADDRESS of the server? "Connection refused" says that it did.
+lab_reaches() {
+    in_ns cli python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(0.3)
+s.connect((sys.argv[1], 9))
+try:
+    s.send(b"x"); s.recv(9)
+except ConnectionRefusedError:
+    sys.exit(0)
+except OSError:
+    pass
+sys.exit(1)' "$1"
 }
 
 lab_links_down() {
@@ -292,6 +310,10 @@ first = $FIRST_QUEUE
 count = $QUEUES
 [metrics]
 listen = "127.0.0.1:9786"
+[control]
+socket = "$LAB_DIR/control.sock"
+[state]
+directory = "$LAB_DIR/state"
 $EXTRA
 X
     chmod 644 "$LAB_DIR/ikefragd.toml" "$LAB_DIR"/rules.d/*
@@ -302,8 +324,7 @@ X
 ikefragd_run() {
     local build
     build=$(lab_build)
-    lab_spawn "${1:-ikefragd}" fw "$build/ikefragd" --config "$LAB_DIR/ikefragd.toml" --rules "$LAB_DIR/rules.d" \
-        --state "$LAB_DIR/state" --socket "$LAB_DIR/control.sock"
+    lab_spawn "${1:-ikefragd}" fw "$build/ikefragd" --config "$LAB_DIR/ikefragd.toml"
     if ! lab_wait 15 http /-/ready || ! lab_alive "${1:-ikefragd}"; then
         echo "ikefragd is not ready after 15 s: $(tail -n 3 "$LAB_DIR/${1:-ikefragd}.log")" >&2
         return 1

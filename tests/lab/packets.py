@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hand-made packets for the lab: builders of headers, and a small tool that sends what they make.
+
+    packets.py fragments [-6] [--port 500] [--size 3000] [--fragment 1480] [--order 0,2,1] [--skip 1] [--count 1] [--pause S]
+                         [--source A] [--destination A] [--source-port N] [--id N] [--plain] [--spread S]
+        Sends datagrams as IP fragments, IKE_AUTH requests unless --plain; one line each: size and SHA-1 of the UDP payload.
+    packets.py play FILE.pcap DEVICE [--pause S]
+        Sends the packets of a capture, in its order, at once (or with pauses; a negative pause: at the capture's own pace).
+    packets.py hostile FILE.pcap
+        Writes a capture with every kind of bad fragment, IPv4 and IPv6 (fixed seed: always the same bytes).
+
+Run in a namespace of the lab; packets leave through a raw socket, headers as built here.
+"""
+import argparse
+import hashlib
+import random
+import socket
+import struct
+import time
+
+CLI4, SRV4, CLI6, SRV6 = "10.99.1.2", "10.99.2.2", "fd99:1::2", "fd99:2::2"
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def packed(address):
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def udp(source, destination, source_port, destination_port, payload, length=None, wrong_checksum=False):
+    """A UDP datagram with its true checksum (or a wrong one)."""
+    length = 8 + len(payload) if length is None else length
+    real = 8 + len(payload)
+    header = struct.pack("!HHHH", source_port, destination_port, length, 0)
+    ends = packed(source) + packed(destination)
+    pseudo = ends + (struct.pack("!IHBB", real, 0, 0, 17) if ":" in source else struct.pack("!BBH", 0, 17, length))
+    value = checksum(pseudo + header + payload) or 0xFFFF
+    if wrong_checksum:
+        value ^= 0x5555
+    return header[:6] + struct.pack("!H", value) + payload
+
+
+def ipv4(source, destination, body, identification=0, offset=0, more=False, protocol=17, options=b"", ttl=64, df=False):
+    field = offset // 8 | (0x2000 if more else 0) | (0x4000 if df else 0)
+    header = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0, 20 + len(options) + len(body), identification, field,
+                         ttl, protocol, 0) + packed(source) + packed(destination) + options
+    return header[:10] + struct.pack("!H", checksum(header)) + header[12:] + body
+
+
+def ipv6(source, destination, body, next_header=17):
+    return struct.pack("!IHBB", 6 << 28, len(body), next_header, 64) + packed(source) + packed(destination) + body
+
+
+def fragment_header(next_header, identification, offset=0, more=False):
+    return struct.pack("!BBHI", next_header, 0, offset | int(more), identification)
+
+
+def piece(source, destination, data, identification, offset, more, protocol=17, **options):
+    """One fragment, either family."""
+    if ":" in source:
+        return ipv6(source, destination, fragment_header(protocol, identification, offset, more) + data, 44)
+    return ipv4(source, destination, data, identification, offset, more, protocol, **options)
+
+
+def fragments(source, destination, datagram, identification, step=1480, **options):
+    step &= ~7
+    return [piece(source, destination, datagram[at:at + step], identification, at, at + step < len(datagram), **options)
+            for at in range(0, len(datagram), step)]
+
+
+def ike(size, seed=0, exchange=35, flags=0x08, marker=False, next_payload=46):
+    """An IKEv2 message whose only payload is SK (encrypted), `size` octets with its header."""
+    maker = random.Random(seed)
+    spis = maker.randbytes(8) + (b"\0" * 8 if exchange == 34 else maker.randbytes(8))
+    body = struct.pack("!BBH", 0, 0, size - 28) + maker.randbytes(size - 32)
+    message = spis + struct.pack("!BBBBII", next_payload, 0x20, exchange, flags, int(exchange != 34), size) + body
+    return (b"\0\0\0\0" if marker else b"") + message
+
+
+def sa_init(seed=0, notify_16430=False):
+    """An IKE_SA_INIT request with one SA payload, KE and nonce, enough to be well-formed."""
+    maker = random.Random(seed)
+
+    def payload(following, body):
+        return struct.pack("!BBH", following, 0, 4 + len(body)) + body
+    transforms = b"".join(struct.pack("!BBHBBH", 0 if last else 3, 0, 8 + len(extra), kind, 0, number) + extra
+                          for last, kind, number, extra in ((False, 1, 12, struct.pack("!HH", 0x800E, 128)),
+                                                            (False, 2, 5, b""), (False, 3, 12, b""), (True, 4, 31, b"")))
+    proposal = struct.pack("!BBHBBBB", 0, 0, 8 + len(transforms), 1, 1, 0, 4) + transforms
+    nonce = payload(41 if notify_16430 else 0, maker.randbytes(32))
+    rest = payload(34, proposal) + payload(40, struct.pack("!HH", 31, 0) + maker.randbytes(32)) + nonce
+    if notify_16430:
+        rest += payload(0, struct.pack("!BBH", 0, 0, 16430))
+    return maker.randbytes(8) + b"\0" * 8 + struct.pack("!BBBBII", 33, 0x20, 34, 0x08, 0, 28 + len(rest)) + rest
+
+
+def hostile():
+    """(name, packets) for every kind of bad fragment; each kind from an address of its own, so that limits by source and
+    poisoned keys of one do not touch another."""
+    maker = random.Random(20261123)
+    cases = []
+    for family in (4, 6):
+        for number, (name, make) in enumerate(hostile_kinds().items()):
+            source = "10.99.1.%d" % (20 + number) if family == 4 else "fd99:1:0:%x::2" % (0x20 + number)
+            destination = SRV4 if family == 4 else SRV6
+            seed = family * 100 + number
+            opening = udp(source, destination, 500, 500, sa_init(seed))
+            whole = ipv4(source, destination, opening) if family == 4 else ipv6(source, destination, opening)
+            made = make(source, destination, seed, maker)
+            if made:
+                cases.append(("ipv%d %s" % (family, name), [whole] + made))
+    return cases
+
+
+def hostile_kinds():
+    def auth(source, destination, seed, size=4000, **more):
+        return udp(source, destination, 500, 500, ike(size, seed), **more)
+
+    def cut(source, destination, datagram, seed, **more):
+        return fragments(source, destination, datagram, 0x1000 + seed, **more)
+
+    def good(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed), seed)
+
+    def disorder(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed), seed)[::-1]
+
+    def duplicate(s, d, seed, _):
+        parts = cut(s, d, auth(s, d, seed), seed)
+        return [parts[0], parts[1], parts[1]] + parts[2:]
+
+    def overlap(s, d, seed, maker):
+        data = auth(s, d, seed)
+        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True),
+                piece(s, d, maker.randbytes(1480), 0x1000 + seed, 1400, True),
+                piece(s, d, data[2960:], 0x1000 + seed, 2960, False)]
+
+    def second_end(s, d, seed, maker):
+        data = auth(s, d, seed)
+        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True), piece(s, d, data[2960:], 0x1000 + seed, 2960, False),
+                piece(s, d, maker.randbytes(80), 0x1000 + seed, 4800, False)]
+
+    def odd_length(s, d, seed, _):
+        data = auth(s, d, seed)
+        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True), piece(s, d, data[1480:2957], 0x1000 + seed, 1480, True)]
+
+    def past_end(s, d, seed, maker):
+        data = auth(s, d, seed)
+        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True), piece(s, d, maker.randbytes(800), 0x1000 + seed, 65528, False)]
+
+    def tiny_first(s, d, seed, _):
+        data = auth(s, d, seed)
+        return [piece(s, d, data[:24], 0x1000 + seed, 0, True), piece(s, d, data[24:1480], 0x1000 + seed, 24, True)]
+
+    def many(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed, 1000), seed, step=24)
+
+    def big(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed, 20000), seed)
+
+    def no_end(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed), seed)[:-1]
+
+    def bad_checksum(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed, wrong_checksum=True), seed)
+
+    def bad_udp_length(s, d, seed, _):
+        return cut(s, d, auth(s, d, seed, length=2000), seed)
+
+    def bad_ike(s, d, seed, _):
+        message = bytearray(ike(4000, seed))
+        message[24:28] = struct.pack("!I", 9000)
+        return cut(s, d, udp(s, d, 500, 500, bytes(message)), seed)
+
+    def two_headers(s, d, seed, _):
+        if ":" not in s:
+            return []
+        data = auth(s, d, seed, 1000)
+        return [ipv6(s, d, fragment_header(44, 0x1000 + seed, 0, True) + fragment_header(17, 5, 0, True) + data, 44)]
+
+    def source_route(s, d, seed, _):
+        if ":" in s:
+            return []
+        return cut(s, d, auth(s, d, seed), seed, options=bytes([131, 7, 4]) + packed("10.99.9.9") + b"\0")
+    return {"good": good, "last first": disorder, "duplicate": duplicate, "overlap": overlap, "second end": second_end,
+            "odd length": odd_length, "past the end": past_end, "tiny first": tiny_first, "too many": many, "too big": big,
+            "no end": no_end, "bad checksum": bad_checksum, "bad UDP length": bad_udp_length, "bad IKE length": bad_ike,
+            "two fragment headers": two_headers, "source route": source_route}
+
+
+def write_pcap(path, packets, start=1_700_000_000.0, gap=0.001):
+    with open(path, "wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 101))
+        for number, packet in enumerate(packets):
+            when = start + number * gap
+            file.write(struct.pack("<IIII", int(when), int(when % 1 * 1e6), len(packet), len(packet)) + packet)
+
+
+def read_pcap(path):
+    """(time, IP packet) of every record; Ethernet, raw IP, Linux cooked v1 and v2."""
+    with open(path, "rb") as file:
+        data = file.read()
+    magic = struct.unpack("<I", data[:4])[0]
+    fraction = 1e-9 if magic == 0xA1B23C4D else 1e-6
+    link = struct.unpack("<I", data[20:24])[0]
+    skip = {1: 14, 12: 0, 101: 0, 113: 16, 276: 20}[link]
+    at = 24
+    while at + 16 <= len(data):
+        seconds, part, captured, _ = struct.unpack("<IIII", data[at:at + 16])
+        yield seconds + part * fraction, data[at + 16 + skip:at + 16 + captured]
+        at += 16 + captured
+
+
+def play(path, device, pause):
+    """Sends through an Ethernet device to its gateway (whose address must be known already)."""
+    with open("/sys/class/net/%s/address" % device) as file:
+        own = bytes.fromhex(file.read().strip().replace(":", ""))
+    import subprocess
+    neighbours = subprocess.run(["ip", "neigh", "show", "dev", device], capture_output=True, text=True, check=True).stdout
+    gateways = {line.split("lladdr ")[1].split()[0] for line in neighbours.splitlines() if "lladdr" in line}
+    if len(gateways) != 1:
+        raise SystemExit("play: one neighbour expected on %s, found %s" % (device, gateways or "none"))
+    gateway = bytes.fromhex(gateways.pop().replace(":", ""))
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    raw.bind((device, 0))
+    before = None
+    for when, packet in read_pcap(path):
+        if pause < 0 and before is not None:
+            time.sleep(max(0.0, when - before))
+        elif pause > 0:
+            time.sleep(pause)
+        before = when
+        raw.send(gateway + own + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0") + packet)
+
+
+def send_fragments(a):
+    source = a.source or (CLI6 if a.v6 else CLI4)
+    destination = a.destination or (SRV6 if a.v6 else SRV4)
+    family = socket.AF_INET6 if a.v6 else socket.AF_INET
+    raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    skip = [int(n) for n in a.skip.split(",")] if a.skip else []
+    for number in range(a.count):
+        identification = (a.id or random.randrange(1, 0xFFFF)) + number
+        seed = identification
+        content = random.Random(seed).randbytes(a.size) if a.plain else ike(a.size, seed, marker=a.port == 4500)
+        parts = fragments(source, destination, udp(source, destination, a.source_port or a.port, a.port, content),
+                          identification & 0xFFFF, a.fragment)
+        for index in [int(n) for n in a.order.split(",")] if a.order else range(len(parts)):
+            if index not in skip:
+                raw.sendto(parts[index], (destination, 0, 0, 0) if a.v6 else (destination, 0))
+                time.sleep(a.spread)
+        print(len(content), hashlib.sha1(content).hexdigest(), flush=True)
+        time.sleep(a.pause)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("fragments")
+    one.add_argument("-6", dest="v6", action="store_true")
+    one.add_argument("--plain", action="store_true")
+    for name, kind, default in (("port", int, 500), ("size", int, 3000), ("fragment", int, 1480), ("count", int, 1),
+                                ("id", int, 0), ("source-port", int, 0), ("pause", float, 0), ("spread", float, 0),
+                                ("order", str, ""), ("skip", str, ""), ("source", str, ""), ("destination", str, "")):
+        one.add_argument("--" + name, type=kind, default=default)
+    two = commands.add_parser("play")
+    two.add_argument("file")
+    two.add_argument("device")
+    two.add_argument("--pause", type=float, default=0)
+    three = commands.add_parser("hostile")
+    three.add_argument("file")
+    a = parser.parse_args()
+    if a.command == "fragments":
+        send_fragments(a)
+    elif a.command == "play":
+        play(a.file, a.device, a.pause)
+    else:
+        write_pcap(a.file, [packet for _, packets in hostile() for packet in packets])
+
+
+if __name__ == "__main__":
+    main()
