@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/state/peer_store.hpp"
+
+#include "daemon/state/database.hpp"
+#include "plugin/words.hpp"
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace ikefrag {
+namespace {
+
+/// Times are nanoseconds since 1970 UTC; addresses 4 or 16 bytes; words are those of
+/// plugin/words.hpp. `capability` is the history: one row for each change seen, the newest eight of
+/// an address.
+constexpr const char* schema = R"sql(
+CREATE TABLE IF NOT EXISTS peer (
+  address BLOB NOT NULL PRIMARY KEY,
+  role TEXT NOT NULL,
+  fragmentation TEXT NOT NULL,
+  vendor TEXT NOT NULL,
+  transition TEXT NOT NULL,
+  embedded BLOB,
+  first_seen INTEGER NOT NULL,
+  last_seen INTEGER NOT NULL,
+  fragmentation_changed INTEGER,
+  handshakes_ok INTEGER NOT NULL,
+  handshakes_failed INTEGER NOT NULL,
+  path_mtu_bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS peer_by_last_seen ON peer (last_seen);
+CREATE TABLE IF NOT EXISTS capability (
+  address BLOB NOT NULL,
+  time INTEGER NOT NULL,
+  fragmentation TEXT NOT NULL,
+  PRIMARY KEY (address, time)
+) STRICT, WITHOUT ROWID;
+)sql";
+/// "ikef": says whose file this is.
+constexpr std::int64_t application_id = 0x696b6566;
+constexpr std::int64_t schema_version = 1;
+/// Tables, the index, nothing else: a trigger or view was put there by others.
+constexpr std::int64_t schema_objects = 3;
+
+constexpr const char* upsert_peer = R"sql(
+INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)
+ON CONFLICT (address) DO UPDATE SET role=?2, fragmentation=?3, vendor=?4, transition=?5, embedded=?6,
+  last_seen=?8, fragmentation_changed=?9, handshakes_ok=?10, handshakes_failed=?11, path_mtu_bytes=?12
+)sql";
+constexpr const char* insert_capability = "INSERT OR REPLACE INTO capability VALUES (?1,?2,?3)";
+constexpr const char* trim_capability =
+    "DELETE FROM capability WHERE address=?1 AND time NOT IN "
+    "(SELECT time FROM capability WHERE address=?1 ORDER BY time DESC LIMIT 8)";
+constexpr const char* delete_peer = "DELETE FROM peer WHERE address=?1";
+constexpr const char* delete_capability = "DELETE FROM capability WHERE address=?1";
+constexpr const char* delete_peers_before = "DELETE FROM peer WHERE last_seen<?1";
+constexpr const char* delete_capability_orphans =
+    "DELETE FROM capability WHERE address NOT IN (SELECT address FROM peer)";
+constexpr const char* select_peers = "SELECT * FROM peer WHERE last_seen>=?1 "
+                                     "ORDER BY last_seen DESC LIMIT ?2";
+constexpr const char* trim_peers =
+    "DELETE FROM peer WHERE address IN "
+    "(SELECT address FROM peer ORDER BY last_seen DESC LIMIT -1 OFFSET ?1)";
+
+std::int64_t to_number(TimePoint time) { return time.time_since_epoch().count(); }
+TimePoint to_time(std::int64_t number) { return TimePoint(Duration(number)); }
+
+std::optional<IpAddress> to_address(std::optional<Bytes> blob) {
+    if (!blob) return std::nullopt;
+    if (blob->size() == 4) return IpAddress::v4(*blob);
+    if (blob->size() == 16) return IpAddress::v6(*blob);
+    return std::nullopt;
+}
+
+template <class E>
+std::optional<E> to_word(std::optional<std::string_view> text) {
+    return text ? parse_word<E>(*text) : std::nullopt;
+}
+
+std::optional<std::uint32_t> to_count(std::optional<std::int64_t> number) {
+    if (!number || *number < 0 || *number > 0xffffffffLL) return std::nullopt;
+    return static_cast<std::uint32_t>(*number);
+}
+
+/// The row at hand as a peer; empty when any value is not one we could have written.
+std::optional<Peer> read_peer(const Statement& row) {
+    const auto address = to_address(row.blob(0));
+    const auto role = row.text(1);
+    const auto fragmentation = to_word<Fragmentation>(row.text(2));
+    const auto vendor = row.text(3);
+    const auto transition = to_word<Transition>(row.text(4));
+    const auto first_seen = row.integer(6);
+    const auto last_seen = row.integer(7);
+    const auto ok = to_count(row.integer(9));
+    const auto failed = to_count(row.integer(10));
+    const auto path_mtu = to_count(row.integer(11));
+    if (!address || !role || !fragmentation || !vendor || !transition || !first_seen ||
+        !last_seen || !ok || !failed || !path_mtu)
+        return std::nullopt;
+    Peer peer;
+    peer.address = *address;
+    if (*role == to_string(PeerRole::server))
+        peer.role = PeerRole::server;
+    else if (*role != to_string(PeerRole::client))
+        return std::nullopt;
+    peer.fragmentation = *fragmentation;
+    constexpr std::size_t longest_vendor_word = 64;
+    peer.vendor = vendor->substr(0, longest_vendor_word);
+    peer.transition = *transition;
+    peer.embedded = to_address(row.blob(5));
+    peer.first_seen = to_time(*first_seen);
+    peer.last_seen = to_time(*last_seen);
+    if (const auto changed = row.integer(8)) peer.fragmentation_changed = to_time(*changed);
+    peer.handshakes_ok = *ok;
+    peer.handshakes_failed = *failed;
+    peer.path_mtu_bytes = *path_mtu;
+    return peer;
+}
+
+std::optional<std::int64_t> read_number(Database& database, std::string_view sql) {
+    auto statement = database.prepare(sql);
+    if (!statement) return std::nullopt;
+    const auto row = statement->step();
+    if (!row || !*row) return std::nullopt;
+    return statement->integer(0);
+}
+
+std::optional<std::string> read_text(Database& database, std::string_view sql) {
+    auto statement = database.prepare(sql);
+    if (!statement) return std::nullopt;
+    const auto row = statement->step();
+    if (!row || !*row) return std::nullopt;
+    const auto text = statement->text(0);
+    return text ? std::optional<std::string>(*text) : std::nullopt;
+}
+
+enum class Found { ours, empty, foreign };
+
+/// Whether the file is a sound database of ours, a new one, or something else.
+Found look_at(Database& database) {
+    const auto objects = read_number(
+        database,
+        "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
+    if (!objects) return Found::foreign;
+    const auto id = read_number(database, "PRAGMA application_id");
+    if (*objects == 0 && id == 0) return Found::empty;
+    const bool is_ours =
+        id == application_id && read_number(database, "PRAGMA user_version") == schema_version &&
+        *objects == schema_objects && read_text(database, "PRAGMA quick_check(1)") == "ok";
+    return is_ours ? Found::ours : Found::foreign;
+}
+
+} // namespace
+
+/// What waits for the disk, newest state for each address.
+struct Waiting {
+    struct Change {
+        std::optional<Peer> peer; ///< empty: forget the address
+        std::vector<std::pair<TimePoint, Fragmentation>> capabilities;
+    };
+    std::map<IpAddress, Change> changes;
+    std::optional<TimePoint> forget_before;
+
+    [[nodiscard]] bool empty() const { return changes.empty() && !forget_before; }
+};
+
+class PeerStore::State {
+public:
+    explicit State(Settings settings) : settings_(std::move(settings)) {
+        open();
+        thread_ = std::thread([this] { run(); });
+    }
+    ~State() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        wake_.notify_one();
+        thread_.join();
+    }
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    std::vector<Peer> load(TimePoint oldest);
+    template <class Change>
+    void change(const IpAddress& address, Change&& apply);
+    void forget_before(TimePoint time);
+
+    Counters counters;
+    [[nodiscard]] std::string complaint() const {
+        const std::lock_guard lock(mutex_);
+        return notice_.empty() || trouble_.empty() ? notice_ + trouble_ : notice_ + "; " + trouble_;
+    }
+
+private:
+    void open();
+    bool prepare_file();
+    void run();
+    bool write(const Waiting& batch);
+    bool write_changes(const Waiting& batch);
+    void take_back(Waiting&& batch);
+    void set_trouble(std::string text) {
+        const std::lock_guard lock(mutex_);
+        trouble_ = std::move(text);
+    }
+
+    Settings settings_;
+    std::optional<Database> database_; ///< used by one thread at a time: the opener, then ours
+    std::mutex database_mutex_;
+    mutable std::mutex mutex_;
+    std::condition_variable wake_;
+    Waiting waiting_;
+    bool stopping_ = false;
+    std::string notice_;
+    std::string trouble_;
+    std::thread thread_;
+};
+
+void PeerStore::State::open() {
+    auto database = Database::open(settings_.path);
+    if (!database) {
+        set_trouble("peers.db cannot be opened: " + database.error());
+        return;
+    }
+    database_ = std::move(*database);
+    if (look_at(*database_) == Found::foreign) {
+        database_.reset();
+        std::error_code error;
+        auto aside = settings_.path;
+        aside += ".unreadable";
+        std::filesystem::rename(settings_.path, aside, error);
+        if (error) {
+            set_trouble("peers.db is not a database of ours and cannot be moved aside: " +
+                        error.message());
+            return;
+        }
+        for (const char* companion : {"-wal", "-shm"})
+            std::filesystem::remove(settings_.path.string() + companion, error);
+        auto fresh = Database::open(settings_.path);
+        if (!fresh) {
+            set_trouble("peers.db cannot be made: " + fresh.error());
+            return;
+        }
+        database_ = std::move(*fresh);
+        const std::lock_guard lock(mutex_);
+        notice_ = "peers.db was unreadable; it was moved to " + aside.filename().string() +
+                  " and a new one begun";
+    }
+    if (!prepare_file()) database_.reset();
+}
+
+bool PeerStore::State::prepare_file() {
+    const bool made = database_->execute("PRAGMA journal_mode=WAL") &&
+                      database_->execute("PRAGMA synchronous=NORMAL") &&
+                      database_->execute("PRAGMA journal_size_limit=4194304") &&
+                      database_->execute("PRAGMA application_id=0x696b6566") &&
+                      database_->execute("PRAGMA user_version=1") && database_->execute(schema);
+    if (!made) set_trouble("peers.db cannot be prepared: " + database_->last_error());
+    return made;
+}
+
+std::vector<Peer> PeerStore::State::load(TimePoint oldest) {
+    std::vector<Peer> peers;
+    const std::lock_guard lock(database_mutex_);
+    if (!database_) return peers;
+    auto select = database_->prepare(select_peers);
+    if (!select) return peers;
+    select->bind(1, to_number(oldest));
+    select->bind(2, static_cast<std::int64_t>(settings_.max_peers));
+    for (auto row = select->step(); row && *row; row = select->step()) {
+        if (auto peer = read_peer(*select))
+            peers.push_back(std::move(*peer));
+        else
+            counters.unreadable.add();
+    }
+    return peers;
+}
+
+template <class Change>
+void PeerStore::State::change(const IpAddress& address, Change&& apply) {
+    const std::lock_guard lock(mutex_);
+    const auto known = waiting_.changes.find(address);
+    if (known != waiting_.changes.end()) {
+        apply(known->second);
+    } else if (waiting_.changes.size() < settings_.max_peers) {
+        apply(waiting_.changes[address]);
+    } else {
+        counters.dropped.add();
+    }
+    counters.waiting.set(waiting_.changes.size());
+}
+
+void PeerStore::State::forget_before(TimePoint time) {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_.forget_before || *waiting_.forget_before < time) waiting_.forget_before = time;
+}
+
+void PeerStore::State::run() {
+    for (bool last = false; !last;) {
+        Waiting batch;
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait_for(lock, settings_.batch_every, [this] { return stopping_; });
+            last = stopping_;
+            batch = std::exchange(waiting_, {});
+        }
+        if (batch.empty()) continue;
+        if (write(batch)) {
+            counters.written.add(batch.changes.size());
+            set_trouble({});
+        } else {
+            counters.failures.add();
+            take_back(std::move(batch));
+        }
+        const std::lock_guard lock(mutex_);
+        counters.waiting.set(waiting_.changes.size());
+    }
+}
+
+bool PeerStore::State::write(const Waiting& batch) {
+    const std::lock_guard lock(database_mutex_);
+    if (!database_) open();
+    if (!database_) return false;
+    const bool written = database_->execute("BEGIN IMMEDIATE") && write_changes(batch) &&
+                         database_->execute("COMMIT");
+    if (!written) {
+        set_trouble("peers.db cannot be written: " + database_->last_error());
+        (void)database_->execute("ROLLBACK");
+    }
+    return written;
+}
+
+namespace {
+
+bool run_with_address(Statement& statement, const IpAddress& address) {
+    statement.bind(1, address.view());
+    const bool done = statement.step().has_value();
+    statement.reset();
+    return done;
+}
+
+bool write_peer(Statement& upsert, const Peer& peer) {
+    upsert.bind(1, peer.address.view());
+    upsert.bind(2, to_string(peer.role));
+    upsert.bind(3, to_string(peer.fragmentation));
+    upsert.bind(4, std::string_view(peer.vendor));
+    upsert.bind(5, to_string(peer.transition));
+    if (peer.embedded)
+        upsert.bind(6, peer.embedded->view());
+    else
+        upsert.bind_null(6);
+    upsert.bind(7, to_number(peer.first_seen));
+    upsert.bind(8, to_number(peer.last_seen));
+    if (peer.fragmentation_changed)
+        upsert.bind(9, to_number(*peer.fragmentation_changed));
+    else
+        upsert.bind_null(9);
+    upsert.bind(10, std::int64_t{peer.handshakes_ok});
+    upsert.bind(11, std::int64_t{peer.handshakes_failed});
+    upsert.bind(12, std::int64_t{peer.path_mtu_bytes});
+    const bool done = upsert.step().has_value();
+    upsert.reset();
+    return done;
+}
+
+} // namespace
+
+bool PeerStore::State::write_changes(const Waiting& batch) {
+    auto upsert = database_->prepare(upsert_peer);
+    auto remove = database_->prepare(delete_peer);
+    auto forget_history = database_->prepare(delete_capability);
+    auto insert = database_->prepare(insert_capability);
+    auto trim = database_->prepare(trim_capability);
+    auto remove_before = database_->prepare(delete_peers_before);
+    auto trim_all = database_->prepare(trim_peers);
+    if (!upsert || !remove || !forget_history || !insert || !trim || !remove_before || !trim_all)
+        return false;
+    for (const auto& [address, change] : batch.changes) {
+        if (!change.peer && change.capabilities.empty()) {
+            if (!run_with_address(*remove, address) || !run_with_address(*forget_history, address))
+                return false;
+            continue;
+        }
+        if (change.peer && !write_peer(*upsert, *change.peer)) return false;
+        for (const auto& [time, fragmentation] : change.capabilities) {
+            insert->bind(2, to_number(time));
+            insert->bind(3, to_string(fragmentation));
+            if (!run_with_address(*insert, address)) return false;
+        }
+        if (!change.capabilities.empty() && !run_with_address(*trim, address)) return false;
+    }
+    if (batch.forget_before) {
+        remove_before->bind(1, to_number(*batch.forget_before));
+        if (!remove_before->step()) return false;
+    }
+    trim_all->bind(1, static_cast<std::int64_t>(settings_.max_peers));
+    if (!trim_all->step()) return false;
+    return !batch.forget_before || database_->execute(delete_capability_orphans).has_value();
+}
+
+/// What could not be written waits again, behind what has been learned since.
+void PeerStore::State::take_back(Waiting&& batch) {
+    const std::lock_guard lock(mutex_);
+    if (batch.forget_before && !waiting_.forget_before)
+        waiting_.forget_before = batch.forget_before;
+    for (auto& [address, change] : batch.changes) {
+        if (waiting_.changes.size() >= settings_.max_peers) {
+            counters.dropped.add();
+            continue;
+        }
+        waiting_.changes.try_emplace(address, std::move(change));
+    }
+}
+
+PeerStore::PeerStore(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {}
+PeerStore::~PeerStore() = default;
+
+std::vector<Peer> PeerStore::load(TimePoint oldest) { return state_->load(oldest); }
+
+void PeerStore::store(const Peer& peer) {
+    state_->change(peer.address, [&](Waiting::Change& change) { change.peer = peer; });
+}
+
+void PeerStore::capability_changed(const IpAddress& address, TimePoint time, Fragmentation after) {
+    constexpr std::size_t most_waiting = 8;
+    state_->change(address, [&](Waiting::Change& change) {
+        if (change.capabilities.size() < most_waiting)
+            change.capabilities.emplace_back(time, after);
+    });
+}
+
+void PeerStore::forget(const IpAddress& address) {
+    state_->change(address, [](Waiting::Change& change) { change = {}; });
+}
+
+void PeerStore::forget_before(TimePoint time) { state_->forget_before(time); }
+
+const PeerStore::Counters& PeerStore::counters() const noexcept { return state_->counters; }
+std::string PeerStore::complaint() const { return state_->complaint(); }
+
+} // namespace ikefrag

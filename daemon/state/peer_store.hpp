@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/address.hpp"
+#include "plugin/counter.hpp"
+#include "plugin/peer.hpp"
+#include "plugin/time.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ikefrag {
+
+/// What was learned of peers, kept over restarts in `peers.db` (SQLite, WAL; schema:
+/// peer_store.cpp).
+///
+/// The observation thread hands over what changed; a thread of the store writes it in batches, so
+/// that a slow or full disk never delays anything. What cannot be written waits, newest state per
+/// address, at most `max_peers` of it, and is tried again.
+class PeerStore {
+public:
+    struct Settings {
+        std::filesystem::path path;
+        std::size_t max_peers = 100'000;
+        Duration batch_every = std::chrono::seconds(1);
+    };
+    /// Raised by the store's thread, read by any.
+    struct Counters {
+        Counter written;    ///< rows
+        Counter failures;   ///< batches that could not be written
+        Counter dropped;    ///< changes given up because too many were waiting
+        Counter waiting;    ///< gauge
+        Counter unreadable; ///< rows of the file that were no peers of ours
+    };
+
+    /// Opens or makes the file. A file that is no database of ours is moved aside
+    /// (`peers.db.unreadable`) and a new one made. Never throws for the file's sake: where nothing
+    /// can be kept, the store counts failures and goes on trying.
+    explicit PeerStore(Settings settings);
+    /// Writes what waits, once, and ends the thread.
+    ~PeerStore();
+    PeerStore(const PeerStore&) = delete;
+    PeerStore& operator=(const PeerStore&) = delete;
+
+    /// Peers last seen at or after `oldest`, read at start; newest first, at most max_peers.
+    [[nodiscard]] std::vector<Peer> load(TimePoint oldest);
+
+    void store(const Peer& peer);
+    void capability_changed(const IpAddress& address, TimePoint time, Fragmentation after);
+    void forget(const IpAddress& address);
+    void forget_before(TimePoint time);
+
+    [[nodiscard]] const Counters& counters() const noexcept;
+    /// What an admin should know of the file's state; empty when all is well.
+    [[nodiscard]] std::string complaint() const;
+
+private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace ikefrag
