@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace ikefrag {
@@ -54,9 +55,10 @@ public:
     void clear();
     /// Copies bytes to where the views of this output may point.
     Bytes keep(Bytes bytes);
+    /// Uninitialised bytes where the views of this output may point. In: size <= 131072
+    std::span<std::uint8_t> room_for(std::size_t size);
 
 private:
-    struct Chunk;
     std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;
     std::size_t chunk_used_ = 0;
     std::size_t chunk_ = 0;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/gate.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace ikefrag {
+namespace {
+
+/// Larger than the largest IP packet, so that every message fits one chunk.
+constexpr std::size_t chunk_bytes = 128 * 1024;
+
+} // namespace
+
+void GateOutput::clear() {
+    decisions.clear();
+    observations.clear();
+    chunk_ = 0;
+    chunk_used_ = 0;
+}
+
+Bytes GateOutput::keep(Bytes bytes) {
+    const auto room = room_for(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), room.begin());
+    return room;
+}
+
+std::span<std::uint8_t> GateOutput::room_for(std::size_t size) {
+    assert(size <= chunk_bytes);
+    if (chunk_ < chunks_.size() && size > chunk_bytes - chunk_used_) {
+        ++chunk_;
+        chunk_used_ = 0;
+    }
+    if (chunk_ == chunks_.size())
+        chunks_.push_back(std::make_unique_for_overwrite<std::uint8_t[]>(chunk_bytes));
+    auto* const begin = chunks_[chunk_].get() + chunk_used_;
+    chunk_used_ += size;
+    return {begin, size};
+}
+
+} // namespace ikefrag
