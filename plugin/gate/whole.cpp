@@ -27,9 +27,11 @@ public:
         : policy_(policy), ip_(ip), packet_(packet), time_(time), out_(out), filter_(filter) {}
 
     WholeSeen look() {
-        if (ip_.reason == Reason::header_chain) return {.reason = ip_.reason};
+        if (ip_.reason == Reason::header_chain)
+            return {.packet_class = std::nullopt, .reason = ip_.reason};
         WholeSeen seen = look_by_protocol();
-        if (packet_.truncated)
+        // What goes out is copied short on purpose.
+        if (packet_.truncated && packet_.leg != Leg::postrouting)
             seen.reason = Reason::unreadable;
         else if (ip_.reason != Reason::none)
             seen.reason = ip_.reason;
@@ -87,7 +89,9 @@ private:
                         std::uint32_t body_bytes,
                         Reason reason) {
         const auto skipped = marked ? std::min(marker_bytes, body_bytes) : 0;
-        MessageSeen seen{.source = source, .destination = destination};
+        MessageSeen seen;
+        seen.source = source;
+        seen.destination = destination;
         seen.message = body.subspan(std::min<std::size_t>(skipped, body.size()));
         seen.message_bytes = body_bytes - skipped;
         seen.marked = marked;
@@ -164,10 +168,9 @@ WholeSeen look_at_first_fragment(const Policy& policy,
     const auto kind = classify_udp(policy.ports, *udp, body, udp->body_bytes());
     if (kind.packet_class != PacketClass::ike) return {.packet_class = kind.packet_class};
     const auto skipped = kind.marked ? std::min<std::size_t>(marker_bytes, body.size()) : 0;
-    MessageSeen seen{
-        .source = {.address = ip.source,      .port = udp->source_port     },
-        .destination = {.address = ip.destination, .port = udp->destination_port}
-    };
+    MessageSeen seen;
+    seen.source = {.address = ip.source, .port = udp->source_port};
+    seen.destination = {.address = ip.destination, .port = udp->destination_port};
     seen.message = body.subspan(skipped);
     seen.message_bytes =
         udp->body_bytes() > skipped ? udp->body_bytes() - static_cast<std::uint32_t>(skipped) : 0;
@@ -228,7 +231,7 @@ WholeSeen look_at_whole(const Policy& policy,
 WholeSeen
 observe_whole(const Policy& policy, const Packet& packet, TimePoint time, GateOutput& out) {
     const auto ip = parse_ip(packet.bytes, packet.truncated ? Copy::cut : Copy::whole);
-    if (!ip) return {.reason = Reason::unreadable};
+    if (!ip) return {.packet_class = std::nullopt, .reason = Reason::unreadable};
     if (!ip->fragment) return look_at_whole(policy, *ip, packet, time, out, nullptr);
     if (!ip->is_first()) return {};
     return look_at_first_fragment(policy, *ip, packet, time, out);
