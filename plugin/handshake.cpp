@@ -52,6 +52,10 @@ std::string to_string(const Spi& spi) {
     return text;
 }
 
+bool is_probe(const Spi& initiator_spi) noexcept {
+    return std::equal(probe_spi_start.begin(), probe_spi_start.end(), initiator_spi.begin());
+}
+
 bool is_zero(const Spi& spi) noexcept { return spi == Spi{}; }
 
 std::string exchange_name(std::uint8_t version, std::uint8_t type) {

@@ -9,11 +9,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ikefrag {
 
 using Spi = std::array<std::uint8_t, 8>;
+
+/// The initiator SPIs of `ikefragctl probe` begin so ("ikpb"): the tracker knows its own probe by
+/// it, and does not count its end as a client's failure.
+inline constexpr std::array<std::uint8_t, 4> probe_spi_start{0x69, 0x6b, 0x70, 0x62};
+[[nodiscard]] bool is_probe(const Spi& initiator_spi) noexcept;
 
 /// 16 lower-case hex digits.
 [[nodiscard]] std::string to_string(const Spi& spi);
@@ -29,6 +35,37 @@ struct Exchange {
 
 /// "IKE_AUTH", "MAIN_MODE", "EXCHANGE_250" (DESIGN §6 has the list).
 [[nodiscard]] std::string exchange_name(std::uint8_t version, std::uint8_t type);
+
+/// "NO_PROPOSAL_CHOSEN", "COOKIE"; empty for a type that has no name here (PROTOCOL §2.4).
+[[nodiscard]] std::string_view notify_name(std::uint16_t type) noexcept;
+
+/// Kinds of Transform: IKEv2's own numbers (RFC 7296 §3.3.2), then IKEv1's attributes that have no
+/// counterpart there.
+namespace transform_type {
+inline constexpr std::uint8_t encryption = 1;
+inline constexpr std::uint8_t pseudorandom = 2;
+inline constexpr std::uint8_t integrity = 3;
+inline constexpr std::uint8_t key_exchange = 4;
+inline constexpr std::uint8_t first_additional_key_exchange = 6; ///< ADDKE1..7: RFC 9370
+inline constexpr std::uint8_t last_additional_key_exchange = 12;
+inline constexpr std::uint8_t v1_hash = 200;
+inline constexpr std::uint8_t v1_authentication = 201;
+inline constexpr std::uint8_t v1_key_length = 202;
+} // namespace transform_type
+
+/// One algorithm of an SA payload.
+struct Transform {
+    std::uint8_t version = 2;
+    std::uint8_t type = 0;
+    std::uint16_t id = 0;
+    std::uint16_t key_bits = 0; ///< 0: none given
+    auto operator<=>(const Transform&) const = default;
+};
+
+/// "encryption=AES_GCM_16-256", "key_exchange=ECP_256"; a number where no name is known.
+[[nodiscard]] std::string to_string(const Transform& transform);
+/// "MODP_2048", "ML_KEM_768"; the number where no name is known.
+[[nodiscard]] std::string key_group_name(std::uint16_t group);
 
 /// Clear-text facts of one message, as a set of flags: what detectors ask about.
 enum class Note : std::uint8_t {
@@ -93,6 +130,7 @@ struct MessageRecord {
     std::uint32_t first_fragment_bytes =
         0;                          ///< IP total length of the first fragment or whole packet
     std::uint64_t digest = 0;       ///< of the whole UDP payload
+    std::uint32_t head_digest = 0;  ///< of its first 64 bytes: joins copies cut short
     std::uint16_t wanted_group = 0; ///< of N(INVALID_KE_PAYLOAD)
     std::uint16_t key_group = 0;    ///< of the KE payload
     std::uint16_t error_notify = 0; ///< first clear error notify
@@ -139,6 +177,8 @@ struct SideFacts {
     Fragmentation fragmentation = Fragmentation::unknown;
     bool intermediate_supported = false;
     std::optional<bool> behind_nat; ///< by its NAT_DETECTION_SOURCE_IP hash; empty: none sent
+    /// By its NAT_DETECTION_DESTINATION_IP hash: the address it sends to is not the one we see.
+    std::optional<bool> other_behind_nat;
     std::string vendor; ///< hint from vendor IDs ("windows", "strongswan", …), or empty
     std::vector<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
     /// What its clear SA payload offers or chose, one text a proposal, bounded and printable:
@@ -173,9 +213,17 @@ struct Handshake {
     bool muted = false;         ///< copies were lost, or we had just started
     bool proven = false;        ///< the client showed that it receives (DESIGN §9)
     bool probe = false;         ///< our own `ikefragctl probe`
-    bool ended = false;         ///< its outcome is final
+    /// Whose retransmit schedule the client's gaps look like, after three of them; or empty.
+    std::string_view stack;
+    bool ended = false;                 ///< its outcome is final
     std::uint32_t client_addresses = 1; ///< distinct, MOBIKE and NAT rebinding included
     std::uint32_t server_addresses = 1;
+    /// What the path is known to carry, by Direction; 0 unknown.
+    std::array<std::uint32_t, 2> path_mtu_bytes{};
+    /// Last answer of IKE_AUTH, or of IKEv1's phase 1.
+    std::optional<TimePoint> auth_answered;
+    std::vector<Transform> offered;       ///< by the initiator's latest SA payload; bounded
+    std::vector<Transform> chosen;        ///< by the answer to it
     std::uint32_t messages_forgotten = 0; ///< timeline entries beyond its bound
     std::vector<MessageRecord> messages;  ///< in time order, bounded
     std::vector<FragmentSet> sets;        ///< bounded

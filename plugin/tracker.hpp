@@ -8,6 +8,7 @@
 #include "plugin/peer.hpp"
 #include "plugin/policy.hpp"
 #include "plugin/time.hpp"
+#include "plugin/vendor_id.hpp"
 
 #include <array>
 #include <cstdint>
@@ -71,13 +72,6 @@ struct Event {
                  PeerChanged,
                  PeerForgotten>
         what;
-};
-
-/// A vendor ID to know: `prefix` are the first bytes of the payload's data.
-struct VendorId {
-    std::string name;
-    std::vector<std::uint8_t> prefix;
-    std::string vendor; ///< hint word ("windows"), or empty
 };
 
 /// Totals by server for metrics; the last server is "unlisted".

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/ike/message.hpp"
+
+#include "plugin/ike/digest.hpp"
+#include "plugin/ike/nat_detection.hpp"
+#include "plugin/ike/notify.hpp"
+#include "plugin/ike/payload.hpp"
+#include "plugin/ike/transform.hpp"
+#include "plugin/wire/byte_reader.hpp"
+
+#include <algorithm>
+
+namespace ikefrag {
+
+namespace {
+
+/// A copy of the postrouting leg is cut at 128 octets of the IP packet; this much of the message
+/// is in it over IPv4 and IPv6 alike.
+constexpr std::size_t head_bytes = 64;
+
+/// The IKEv2 number of a payload type both versions have; other types stay.
+std::uint8_t common_type(std::uint8_t type, std::uint8_t major) noexcept {
+    if (major != 1) return type;
+    switch (type) {
+    case payload::v1_sa: return payload::sa;
+    case payload::v1_ke: return payload::ke;
+    case payload::v1_nonce: return payload::nonce;
+    case payload::v1_notify: return payload::notify;
+    case payload::v1_vendor_id: return payload::vendor_id;
+    default: return type;
+    }
+}
+
+/// Reads one message's payloads into facts.
+class Reader {
+public:
+    Reader(MessageFacts& facts,
+           OpeningFacts& opening,
+           const Endpoint& source,
+           const Endpoint& destination,
+           const VendorTable& vendors) noexcept
+        : facts_(facts), opening_(opening), source_(source), destination_(destination),
+          vendors_(vendors) {}
+
+    void read(const IkeHeader& header, Bytes message) {
+        PayloadWalk walk(header, message);
+        while (const auto payload = walk.next()) {
+            ++facts_.payloads;
+            take(*payload, header);
+        }
+        if (walk.is_malformed()) facts_.malformed = true;
+    }
+
+private:
+    void take(const Payload& payload, const IkeHeader& header);
+    void take_notify(const Payload& payload, const IkeHeader& header);
+    void take_vendor(Bytes data);
+    void take_key_exchange(const Payload& payload, const IkeHeader& header);
+    void take_transforms(const Payload& payload, const IkeHeader& header);
+    void take_v1_nat_detection(const Payload& payload, const IkeHeader& header);
+    void compare_hash(Bytes hash,
+                      const IkeHeader& header,
+                      const Endpoint& endpoint,
+                      std::optional<bool>& as_sent) noexcept;
+    void take_vendor_fragment(const Payload& payload);
+
+    MessageFacts& facts_;
+    OpeningFacts& opening_;
+    const Endpoint& source_;
+    const Endpoint& destination_;
+    const VendorTable& vendors_;
+    std::optional<std::array<std::uint8_t, 20>> source_hash_;
+    bool inside_fragment_ = false;
+    unsigned v1_nat_payloads_ = 0;
+};
+
+void Reader::take(const Payload& payload, const IkeHeader& header) {
+    switch (common_type(payload.type, header.major)) {
+    case payload::sa: take_transforms(payload, header); break;
+    case payload::ke: take_key_exchange(payload, header); break;
+    case payload::nonce: facts_.notes.set(Note::nonce); break;
+    case payload::notify: take_notify(payload, header); break;
+    case payload::vendor_id: take_vendor(payload.body); break;
+    case payload::encrypted:
+        if (header.major == 2) facts_.notes.set(Note::encrypted);
+        break;
+    case payload::encrypted_fragment:
+        if (header.major != 2) break;
+        facts_.notes.set(Note::encrypted);
+        facts_.is_skf = true;
+        if (const auto fragment = parse_skf(payload)) facts_.fragment = *fragment;
+        break;
+    case payload::fragment: take_vendor_fragment(payload); break;
+    case payload::v1_nat_detection:
+    case payload::v1_nat_detection_draft:
+        if (header.major == 1) take_v1_nat_detection(payload, header);
+        break;
+    default: break;
+    }
+}
+
+void Reader::take_vendor_fragment(const Payload& payload) {
+    if (inside_fragment_) return;
+    facts_.is_vendor_fragment = true;
+    const auto fragment = parse_vendor_fragment(payload);
+    if (!fragment) return;
+    facts_.fragment = *fragment;
+    if (fragment->number != 1) return;
+    // Number 1 begins with the whole message's own header and payloads.
+    const auto inner = parse_ike_header(fragment->data);
+    if (!inner) return;
+    facts_.inner_encrypted = inner->is_encrypted_v1();
+    if (facts_.inner_encrypted) return;
+    inside_fragment_ = true;
+    PayloadWalk walk(*inner, fragment->data);
+    while (const auto inside = walk.next()) take(*inside, *inner);
+}
+
+void Reader::take_notify(const Payload& payload, const IkeHeader& header) {
+    const auto notify = parse_notify(payload, header.major);
+    if (!notify) return;
+    facts_.opening = true;
+    opening_.notifies.add(notify->type);
+    switch (notify->type) {
+    case notify::fragmentation_supported: facts_.notes.set(Note::fragmentation_supported); return;
+    case notify::intermediate_supported: facts_.notes.set(Note::intermediate_supported); return;
+    case notify::cookie: facts_.notes.set(Note::cookie); return;
+    case notify::redirect: facts_.notes.set(Note::redirect); return;
+    case notify::redirect_supported: facts_.notes.set(Note::redirect_supported); return;
+    case notify::childless: facts_.notes.set(Note::childless); return;
+    case notify::nat_detection_source_ip:
+        compare_hash(notify->data, header, source_, opening_.source_as_sent);
+        return;
+    case notify::nat_detection_destination_ip:
+        compare_hash(notify->data, header, destination_, opening_.destination_as_sent);
+        return;
+    default: break;
+    }
+    if (notify->type == 0 || notify->type >= notify::first_status) return;
+    if (facts_.error_notify == 0) facts_.error_notify = notify->type;
+    switch (notify->type) {
+    case notify::invalid_ke_payload:
+        if (header.major == 1) break;
+        facts_.notes.set(Note::invalid_ke);
+        facts_.wanted_group = ByteReader(notify->data).u16();
+        return;
+    case notify::no_proposal_chosen: facts_.notes.set(Note::no_proposal); return;
+    case notify::invalid_ike_spi: facts_.notes.set(Note::invalid_spi); return;
+    case notify::invalid_major_version: facts_.notes.set(Note::invalid_major_version); return;
+    default: break;
+    }
+    facts_.notes.set(Note::other_error);
+}
+
+void Reader::take_vendor(Bytes data) {
+    static constexpr std::array<std::uint8_t, 16> fragmentation{0x40,
+                                                                0x48,
+                                                                0xb7,
+                                                                0xd5,
+                                                                0x6e,
+                                                                0xbc,
+                                                                0xe8,
+                                                                0x85,
+                                                                0x25,
+                                                                0xe7,
+                                                                0xde,
+                                                                0x7f,
+                                                                0x00,
+                                                                0xd6,
+                                                                0xc2,
+                                                                0xd3};
+    facts_.opening = true;
+    if (data.size() >= fragmentation.size() &&
+        std::equal(fragmentation.begin(), fragmentation.end(), data.begin()))
+        facts_.notes.set(Note::v1_fragmentation_vid);
+    if (const auto known = vendors_.find(data)) {
+        facts_.notes.set(Note::known_vendor);
+        opening_.vendors.add(*known);
+        return;
+    }
+    UnknownVendor unknown;
+    const auto there = std::min(data.size(), unknown.start.size());
+    std::copy_n(data.begin(), there, unknown.start.begin());
+    unknown.bytes = static_cast<std::uint8_t>(there);
+    opening_.unknown_vendors.add(unknown);
+}
+
+void Reader::take_key_exchange(const Payload& payload, const IkeHeader& header) {
+    facts_.notes.set(Note::ke);
+    if (header.major == 2) facts_.key_group = ByteReader(payload.body).u16();
+}
+
+void Reader::take_transforms(const Payload& payload, const IkeHeader& header) {
+    facts_.notes.set(Note::sa);
+    facts_.opening = true;
+    TransformReader reader(payload, header.major);
+    while (const auto transform = reader.next())
+        if (!opening_.transforms.contains(*transform)) opening_.transforms.add(*transform);
+}
+
+/// NAT-D of IKEv1: the first is of the destination, all others of the source (RFC 3947 §3.2). The
+/// hash is the negotiated one; only SHA-1 is recomputed.
+void Reader::take_v1_nat_detection(const Payload& payload, const IkeHeader& header) {
+    facts_.notes.set(Note::nat_detection);
+    if (v1_nat_payloads_++ == 0) {
+        compare_hash(payload.body, header, destination_, opening_.destination_as_sent);
+    } else {
+        compare_hash(payload.body, header, source_, opening_.source_as_sent);
+    }
+}
+
+/// One of several hashes that fits is enough: a host with many addresses sends one for each.
+void Reader::compare_hash(Bytes hash,
+                          const IkeHeader& header,
+                          const Endpoint& endpoint,
+                          std::optional<bool>& as_sent) noexcept {
+    facts_.notes.set(Note::nat_detection);
+    if (hash.size() != 20 || as_sent == true) return;
+    facts_.opening = true;
+    const bool is_source = &endpoint == &source_;
+    std::array<std::uint8_t, 20> expected{};
+    if (is_source && source_hash_) {
+        expected = *source_hash_;
+    } else {
+        expected = nat_detection_hash(header.initiator_spi, header.responder_spi, endpoint);
+        if (is_source) source_hash_ = expected;
+    }
+    as_sent = std::equal(hash.begin(), hash.end(), expected.begin());
+}
+
+} // namespace
+
+Result<MessageFacts, IkeFault> parse_message(Bytes message,
+                                             std::size_t message_bytes,
+                                             const Endpoint& source,
+                                             const Endpoint& destination,
+                                             const VendorTable& vendors,
+                                             OpeningFacts& opening) {
+    const auto header = parse_ike_header(message);
+    if (!header) return fail(header.error());
+    MessageFacts facts;
+    facts.header = *header;
+    facts.malformed = header->length != message_bytes;
+    facts.digest = digest_of(message) ^ message_bytes;
+    facts.head_digest =
+        static_cast<std::uint32_t>(digest_of(message.first(std::min(message.size(), head_bytes))));
+    if (header->is_encrypted_v1()) facts.notes.set(Note::encrypted);
+    Reader(facts, opening, source, destination, vendors).read(*header, message);
+    facts.fragment.data = {};
+    return facts;
+}
+
+} // namespace ikefrag

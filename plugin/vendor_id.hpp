@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/result.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ikefrag {
+
+/// A vendor ID to know: `prefix` are the first bytes of the payload's data.
+struct VendorId {
+    std::string name;
+    std::vector<std::uint8_t> prefix;
+    std::string vendor; ///< hint word ("windows"), or empty
+};
+
+/// The vendor IDs known without any file. Source: PROTOCOL §2.8.
+[[nodiscard]] std::vector<VendorId> default_vendor_ids();
+
+/// What is wrong with one line of a vendor-ID file.
+struct VendorIdError {
+    std::size_t line = 0; ///< from 1
+    std::string message;
+};
+
+/// Reads a vendor-ID file: one `name<TAB>hex prefix[<TAB>vendor word]` a line, `#` begins a
+/// comment line, empty lines are allowed.
+///
+/// In:      name: 1 to 64 printable ASCII characters; prefix: 4 to 64 bytes as hex digits, spaces
+///          between them allowed; vendor word: 1 to 32 of a-z, 0-9, `_` and `-`
+/// Errors:  all of them, each with its line: a missing field, a bad character, a length out of
+///          bounds, a prefix given twice, more than 4096 entries
+[[nodiscard]] Result<std::vector<VendorId>, std::vector<VendorIdError>>
+parse_vendor_ids(std::string_view text);
+
+} // namespace ikefrag
