@@ -1,0 +1,481 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/config/schema.hpp"
+
+namespace ikefrag {
+namespace {
+
+using config::boolean_field;
+using config::Field;
+using config::integer_field;
+using config::quote;
+using config::Reading;
+using config::table_field;
+using config::word_field;
+using config::WrittenConfig;
+
+constexpr std::size_t max_servers = 64;
+constexpr std::size_t max_list = 256;
+/// sockaddr_un's 108 bytes, less the final zero.
+constexpr std::size_t max_socket_path = 107;
+constexpr std::size_t max_path = 1024;
+
+std::string show_prefixes(const std::vector<Prefix>& prefixes) {
+    std::string text;
+    for (const auto& prefix : prefixes)
+        text += (text.empty() ? "" : ", ") + quote(to_string(prefix));
+    return '[' + text + ']';
+}
+
+std::string show(const Endpoint& endpoint) {
+    const auto host = to_string(endpoint.address);
+    const bool v6 = endpoint.address.family == Family::ipv6;
+    return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(endpoint.port);
+}
+
+template <class Target, class Access>
+Field<Target> prefixes_field(std::string_view key, Access access, std::string_view doc) {
+    auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
+        access(target) = config::read_list<Prefix>(node, reading, config::read_prefix);
+        if (access(target).size() > max_list)
+            reading.unexpected(node, "at most " + std::to_string(max_list) + " values");
+    };
+    auto show_value = [=](const Target& target) {
+        return show_prefixes(access(const_cast<Target&>(target)));
+    };
+    return {key, "list of addresses or prefixes", doc, std::move(read), std::move(show_value)};
+}
+
+template <class Target, class Access>
+Field<Target>
+path_field(std::string_view key, Access access, std::size_t max_bytes, std::string_view doc) {
+    auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
+        if (auto value = config::read_path(node, max_bytes, reading))
+            access(target) = std::move(*value);
+    };
+    auto show_value = [=](const Target& target) {
+        return quote(access(const_cast<Target&>(target)));
+    };
+    return {key, "absolute path", doc, std::move(read), std::move(show_value)};
+}
+
+const std::vector<Field<Server>>& server_fields() {
+    static const std::vector<Field<Server>> fields{
+        {"name",
+         "name", "Metric label of this VPN gateway; 1 to 64 letters, digits, '.', '_', '-'. Required.",
+         [](const TomlNode& node, Server& server, Reading& reading) {
+             if (auto name = config::read_name(node, reading)) server.name = *name;
+             if (server.name == "unlisted")
+                 reading.unexpected(node, "another name: this one is for servers not configured");
+         }, [](const Server&) { return std::string(); }},
+        prefixes_field<Server>(
+            "addresses",
+            [](Server & s) -> auto& { return s.addresses;                                                                       },
+            "The gateway's addresses as its clients see them. Required."),
+        prefixes_field<Server>(
+            "inside",
+            [](Server & s) -> auto& { return s.inside;              },
+            "Its addresses behind this firewall's DNAT, if any."),
+    };
+    return fields;
+}
+
+const std::vector<Field<QueueOptions>>& queue_fields() {
+    using Q = QueueOptions;
+    static const std::vector<Field<Q>> fields{
+        integer_field<Q>(
+            "first",
+            [](Q & q) -> auto& { return q.first; },
+            0,
+            65535,
+            "Number of the first kernel queue. Changed by a restart only."),
+        integer_field<Q>(
+            "count",
+            [](Q & q) -> auto& { return q.count; },
+            1,
+            16,
+            "Queues, one worker thread each; the table's limits are shared out equally. Changed "
+            "by a restart only."),
+        integer_field<Q>(
+            "max_length",
+            [](Q & q) -> auto& { return q.max_length; },
+            1024,
+            65535,
+            "Packets the kernel keeps waiting, each queue. Must exceed limits.table_packets."),
+        boolean_field<Q>(
+            "fail_open",
+            [](Q & q) -> auto& { return q.fail_open; },
+            "Whether fragments pass unseen while a queue is full or the daemon is dead; false: "
+            "they are dropped."),
+        boolean_field<Q>(
+            "manage_nft",
+            [](Q & q) -> auto& { return q.manage_nft; },
+            "Whether the daemon loads, watches and removes table inet ikefragd; false: you load "
+            "what `ikefragctl nft` prints. Changed by a restart only."),
+    };
+    return fields;
+}
+
+const std::vector<Field<Ports>>& port_fields() {
+    const auto ports = [](std::string_view key, auto access, std::string_view doc) {
+        auto read = [=](const TomlNode& node, Ports& target, Reading& reading) {
+            const auto read_one = [](const TomlNode& item,
+                                     Reading& r) -> std::optional<std::uint16_t> {
+                const auto value = config::read_integer(item, 1, 65535, r);
+                if (!value) return std::nullopt;
+                return static_cast<std::uint16_t>(*value);
+            };
+            access(target) = config::read_list<std::uint16_t>(node, reading, read_one);
+            if (access(target).size() > 8) reading.unexpected(node, "at most 8 ports");
+        };
+        auto show_value = [=](const Ports& target) {
+            std::string text;
+            for (const auto port : access(const_cast<Ports&>(target)))
+                text += (text.empty() ? "" : ", ") + std::to_string(port);
+            return '[' + text + ']';
+        };
+        return Field<Ports>{key, "list of ports", doc, std::move(read), std::move(show_value)};
+    };
+    static const std::vector<Field<Ports>> fields{
+        ports(
+            "plain",
+            [](Ports & p) -> auto& { return p.plain; },
+            "UDP ports on which IKE stands right behind the UDP header."),
+        ports(
+            "marked",
+            [](Ports & p) -> auto& { return p.marked; },
+            "UDP ports on which IKE stands behind the non-ESP marker, and ESP otherwise."),
+    };
+    return fields;
+}
+
+const std::vector<Field<Limits>>& limit_fields() {
+    using L = Limits;
+    static const std::vector<Field<L>> fields{
+        integer_field<L>(
+            "hold_seconds",
+            [](L & l) -> auto& { return l.hold_seconds; },
+            1,
+            30,
+            "How long the fragments of a datagram wait for the missing ones, from the first seen."),
+        integer_field<L>(
+            "max_datagram_bytes",
+            [](L & l) -> auto& { return l.max_datagram_bytes; },
+            1280,
+            65535,
+            "Largest IP payload of a datagram out of fragments."),
+        integer_field<L>(
+            "max_fragments",
+            [](L & l) -> auto& { return l.max_fragments; },
+            2,
+            8192,
+            "Most fragments of a datagram."),
+        integer_field<L>(
+            "min_first_bytes",
+            [](L & l) -> auto& { return l.min_first_bytes; },
+            8,
+            1280,
+            "Least IP payload of a first fragment; 40 hold UDP, marker and IKE header."),
+        integer_field<L>(
+            "min_nonlast_bytes",
+            [](L & l) -> auto& { return l.min_nonlast_bytes; },
+            8,
+            1280,
+            "Least IP payload of any fragment but the last. Above 8 it refuses what a second "
+            "router has cut again."),
+        integer_field<L>(
+            "source_datagrams",
+            [](L & l) -> auto& { return l.source_datagrams; },
+            1,
+            1'000'000,
+            "Datagrams held at once from one source (IPv4 address, IPv6 /64)."),
+        integer_field<L>(
+            "source_packets",
+            [](L & l) -> auto& { return l.source_packets; },
+            2,
+            1'000'000,
+            "Fragments held at once from one source."),
+        integer_field<L>(
+            "source_bytes",
+            [](L & l) -> auto& { return l.source_bytes; },
+            1280,
+            1 << 30,
+            "Bytes held at once from one source."),
+        integer_field<L>(
+            "table_datagrams",
+            [](L & l) -> auto& { return l.table_datagrams; },
+            1,
+            1'000'000,
+            "Datagrams held at once in all."),
+        integer_field<L>(
+            "table_packets",
+            [](L & l) -> auto& { return l.table_packets; },
+            2,
+            1'000'000,
+            "Fragments held at once in all; must be less than queue.max_length."),
+        integer_field<L>(
+            "table_bytes",
+            [](L & l) -> auto& { return l.table_bytes; },
+            65536,
+            1 << 30,
+            "Memory for all that is held, bookkeeping included."),
+    };
+    return fields;
+}
+
+const std::vector<Field<Policy>>& transition_fields() {
+    static const std::vector<Field<Policy>> fields{
+        prefixes_field<Policy>(
+            "iphttps",
+            [](Policy & p) -> auto& { return p.iphttps; },
+            "Prefixes that IP-HTTPS (DirectAccess) gives its clients."),
+        prefixes_field<Policy>(
+            "nat64",
+            [](Policy & p) -> auto& { return p.nat64; },
+            "NAT64 prefixes beside 64:ff9b::/96."),
+    };
+    return fields;
+}
+
+const std::vector<Field<MarkOptions>>& mark_fields() {
+    using M = MarkOptions;
+    static const std::vector<Field<M>> fields{
+        integer_field<M>(
+            "value",
+            [](M & m) -> auto& { return m.value; },
+            0,
+            0xffffffff,
+            "Bits to set in the packet's mark; only bits of the mask."),
+        integer_field<M>(
+            "mask",
+            [](M & m) -> auto& { return m.mask; },
+            1,
+            0xffffffff,
+            "Bits of the packet's mark that are ours; the others stay."),
+    };
+    return fields;
+}
+
+Field<Settings> listen_field() {
+    const auto read = [](const TomlNode& node, Settings& settings, Reading& reading) {
+        const auto* text = std::get_if<std::string>(&node.value);
+        settings.metrics_listen.clear();
+        if (text != nullptr && text->empty()) return;
+        if (text != nullptr) {
+            if (const auto endpoint = config::read_endpoint(node, reading))
+                settings.metrics_listen.push_back(*endpoint);
+            return;
+        }
+        settings.metrics_listen = config::read_list<Endpoint>(node, reading, config::read_endpoint);
+        if (settings.metrics_listen.size() > 8) reading.unexpected(node, "at most 8 values");
+    };
+    const auto show_value = [](const Settings& settings) {
+        std::string text;
+        for (const auto& endpoint : settings.metrics_listen)
+            text += (text.empty() ? "" : ", ") + quote(show(endpoint));
+        if (settings.metrics_listen.empty()) return std::string("\"\"");
+        return settings.metrics_listen.size() == 1 ? text : '[' + text + ']';
+    };
+    return {"listen",
+            "\"ADDRESS:PORT\", or a list of them",
+            "Where Prometheus may fetch metrics; empty: nowhere. Changed by a restart only.",
+            read,
+            show_value};
+}
+
+const std::vector<Field<Settings>>& metrics_fields() {
+    static const std::vector<Field<Settings>> fields{listen_field()};
+    return fields;
+}
+
+const std::vector<Field<Settings>>& copy_fields() {
+    static const std::vector<Field<Settings>> fields{
+        integer_field<Settings>(
+            "group",
+            [](Settings & s) -> auto& { return s.copy_group; },
+            1,
+            65535,
+            "The kernel's log group that carries copies of whole IKE messages. Changed by a "
+            "restart only."),
+    };
+    return fields;
+}
+
+const std::vector<Field<Settings>>& privacy_fields() {
+    static const std::vector<Field<Settings>> fields{
+        boolean_field<Settings>(
+            "mask",
+            [](Settings & s) -> auto& { return s.mask_addresses; },
+            "Whether clients' addresses are cut to /24 and /56 in events and log lines."),
+    };
+    return fields;
+}
+
+const std::vector<Field<Settings>>& peers_fields() {
+    static const std::vector<Field<Settings>> fields{
+        integer_field<Settings>(
+            "keep_days",
+            [](Settings & s) -> auto& { return s.keep_days; },
+            1,
+            3650,
+            "Days after which a peer that was not seen again is forgotten."),
+    };
+    return fields;
+}
+
+const std::vector<Field<EventOptions>>& event_fields() {
+    using Format = EventOptions::Format;
+    static const std::vector<Field<EventOptions>> fields{
+        {"file",
+         "\"stderr\" | absolute path", "Where events go, one line each. On stderr under systemd they reach the journal with "
+         "native fields.",                                [](const TomlNode& node, EventOptions& events, Reading& reading) {
+             const auto* text = std::get_if<std::string>(&node.value);
+             if (text != nullptr && *text == "stderr")
+                 events.file = *text;
+             else if (auto path = config::read_path(node, max_path, reading))
+                 events.file = *path;
+         }, [](const EventOptions& events) { return quote(events.file); }},
+        {"format",
+         "\"json\" | \"text\"",        "JSON for machines, or one sentence a line for people.",
+         [](const TomlNode& node,                                                                                        EventOptions& events, Reading& reading) {
+             const auto* text = std::get_if<std::string>(&node.value);
+             if (text != nullptr && *text == "json")
+                 events.format = Format::json;
+             else if (text != nullptr && *text == "text")
+                 events.format = Format::text;
+             else
+                 reading.unknown_word(node, {"json", "text"});
+         }, [](const EventOptions& events) {
+             return quote(events.format == Format::json ? "json" : "text");
+         }                                                    },
+    };
+    return fields;
+}
+
+const std::vector<Field<Settings>>& control_fields() {
+    static const std::vector<Field<Settings>> fields{
+        path_field<Settings>(
+            "socket",
+            [](Settings & s) -> auto& { return s.control_socket; },
+            max_socket_path,
+            "The socket ikefragctl talks to. Changed by a restart only."),
+    };
+    return fields;
+}
+
+const std::vector<Field<Settings>>& state_fields() {
+    static const std::vector<Field<Settings>> fields{
+        path_field<Settings>(
+            "directory",
+            [](Settings & s) -> auto& { return s.state_directory; },
+            max_path,
+            "Where peers.db lives. Changed by a restart only."),
+    };
+    return fields;
+}
+
+Field<WrittenConfig> mark_field() {
+    const auto read = [](const TomlNode& node, WrittenConfig& written, Reading& reading) {
+        MarkOptions mark;
+        const auto mistakes = reading.diagnostics.size();
+        config::read_table(node, mark_fields(), "mark", mark, reading);
+        if (reading.diagnostics.size() != mistakes) return;
+        reading.key = "mark";
+        if (mark.mask == 0 || !reading.places.contains("mark.value"))
+            reading.mistake(node.position, "mark needs both value and mask");
+        else if ((mark.value & ~mark.mask) != 0)
+            reading.mistake(reading.places["mark.value"],
+                            "mark.value sets bits that mark.mask does not cover");
+        written.settings.mark = mark;
+    };
+    return {"mark",
+            "table { value, mask }",
+            "Mark set on the fragments that are let through, for rules of your own.",
+            read,
+            [](const WrittenConfig&) { return std::string(); }};
+}
+
+Field<WrittenConfig> servers_field() {
+    const auto read = [](const TomlNode& node, WrittenConfig& written, Reading& reading) {
+        const auto* list = std::get_if<TomlNode::List>(&node.value);
+        if (list == nullptr) return reading.unexpected(node, "[[server]] tables");
+        if (list->size() > max_servers)
+            return reading.unexpected(node, "at most " + std::to_string(max_servers) + " servers");
+        for (const auto& item : *list) {
+            Server server;
+            const auto mistakes = reading.diagnostics.size();
+            config::read_table(item, server_fields(), "server", server, reading);
+            if (reading.diagnostics.size() == mistakes) {
+                if (server.name.empty()) reading.mistake(item.position, "server needs a name");
+                if (server.addresses.empty())
+                    reading.mistake(item.position, "server needs addresses");
+            }
+            written.policy.servers.push_back(std::move(server));
+            written.servers.push_back(item.position);
+        }
+    };
+    return {"server",
+            "tables [[server]]",
+            "The VPN gateways to protect; none: every IKE responder is one.",
+            read,
+            [](const WrittenConfig&) { return std::string(); }};
+}
+
+const std::vector<Field<WrittenConfig>>& root_fields() {
+    using W = WrittenConfig;
+    const auto settings = [](W& w) -> Settings& { return w.settings; };
+    const auto policy = [](W& w) -> Policy& { return w.policy; };
+    static const std::vector<Field<W>> fields{
+        word_field<Mode, W>(
+            "mode",
+            [](W & w) -> auto& { return w.policy.mode; },
+            "observe: nothing waits or is dropped, the daemon says what it would do. guard: "
+            "fragments of IKE pass whole and checked, or not at all. exclusive: as guard, and "
+            "other fragments are dropped unless a rule leaves them."),
+        mark_field(),
+        servers_field(),
+        table_field<W>(
+            "queue", [](W & w) -> auto& { return w.settings.queue; }, queue_fields(), ""),
+        table_field<W>("metrics", settings, metrics_fields(), ""),
+        table_field<W>(
+            "ports", [](W & w) -> auto& { return w.policy.ports; }, port_fields(), ""),
+        table_field<W>("copy", settings, copy_fields(), ""),
+        table_field<W>(
+            "limits", [](W & w) -> auto& { return w.policy.limits; }, limit_fields(), ""),
+        table_field<W>("transition", policy, transition_fields(), ""),
+        table_field<W>("privacy", settings, privacy_fields(), ""),
+        table_field<W>("peers", settings, peers_fields(), ""),
+        table_field<W>(
+            "events", [](W & w) -> auto& { return w.settings.events; }, event_fields(), ""),
+        table_field<W>("control", settings, control_fields(), ""),
+        table_field<W>("state", settings, state_fields(), ""),
+    };
+    return fields;
+}
+
+} // namespace
+
+void config::read_config_text(const TomlNode& document, WrittenConfig& written, Reading& reading) {
+    read_table(document, root_fields(), "", written, reading);
+}
+
+std::vector<FieldHelp> config_fields() {
+    std::vector<FieldHelp> help;
+    config::append_help(help, "", root_fields());
+    std::erase_if(help, [](const FieldHelp& row) { return row.type == "table"; });
+    config::append_help(help, "mark", mark_fields());
+    config::append_help(help, "[[server]]", server_fields());
+    config::append_help(help, "[queue]", queue_fields());
+    config::append_help(help, "[metrics]", metrics_fields());
+    config::append_help(help, "[ports]", port_fields());
+    config::append_help(help, "[copy]", copy_fields());
+    config::append_help(help, "[limits]", limit_fields());
+    config::append_help(help, "[transition]", transition_fields());
+    config::append_help(help, "[privacy]", privacy_fields());
+    config::append_help(help, "[peers]", peers_fields());
+    config::append_help(help, "[events]", event_fields());
+    config::append_help(help, "[control]", control_fields());
+    config::append_help(help, "[state]", state_fields());
+    return help;
+}
+
+} // namespace ikefrag
