@@ -125,6 +125,7 @@ fi
 
 step check-layers 60 tests/check/layers.sh
 step check-format 120 tests/check/format.sh
+step check-dashboards 120 tests/check/dashboards.py
 
 export -f build
 if wanted unit || wanted scenarios || wanted build-dev || wanted lint; then
