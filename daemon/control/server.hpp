@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/control/protocol.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace boost::asio {
+class io_context;
+} // namespace boost::asio
+
+namespace ikefrag {
+
+/// Listens on the control socket and answers through one function, on the io_context's thread.
+///
+/// Bounds: max_control_clients at once (more wait in the kernel's backlog), one request each of at
+/// most max_request_bytes, control_deadline for all of it. A slow or silent client costs its place,
+/// nobody's time.
+class ControlServer {
+public:
+    using Answer = std::function<ControlAnswer(const ControlRequest&, const Caller&)>;
+
+    /// Makes the socket, 0660, owned by us and `group` where there is such a group; a socket left
+    /// by a dead daemon is replaced, one that a living daemon answers on is not. Errors:
+    /// std::system_error naming the path.
+    ControlServer(boost::asio::io_context& io,
+                  std::filesystem::path path,
+                  const std::string& group,
+                  Answer answer);
+    /// Ends every connection and removes the socket.
+    ~ControlServer();
+    ControlServer(const ControlServer&) = delete;
+    ControlServer& operator=(const ControlServer&) = delete;
+
+private:
+    class State;
+    std::shared_ptr<State> state_;
+};
+
+} // namespace ikefrag
