@@ -201,13 +201,24 @@ std::string place(const WrittenRule& written) {
            std::to_string(written.position.column);
 }
 
+/// The shipped rules are fallbacks: rules of one's own may take all that one of them would.
+bool is_overridden_default(const WrittenRule& later,
+                           const std::vector<std::size_t>& takers,
+                           const std::vector<WrittenRule>& rules) {
+    constexpr std::string_view shipped = "00-default.toml";
+    const auto name = std::string_view(later.file).substr(later.file.rfind('/') + 1);
+    return name == shipped && std::all_of(takers.begin(), takers.end(), [&](std::size_t taker) {
+               return rules[taker].file != later.file;
+           });
+}
+
 void check_shadows(const std::vector<WrittenRule>& rules,
                    const Policy& policy,
                    Diagnostics& diagnostics) {
     const auto atoms = atoms_of(rules, policy);
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const auto takers = takers_of(i, rules, policy, atoms);
-        if (takers.empty()) continue;
+        if (takers.empty() || is_overridden_default(rules[i], takers, rules)) continue;
         std::string names;
         for (const auto taker : takers)
             names += (names.empty() ? "" : " and ") + quote(rules[taker].rule.name) + " (" +

@@ -292,6 +292,13 @@ TEST_CASE("rules: what is shadowed from another file is told how to come first",
         "    [[rule]]\n    ^\n");
 }
 
+TEST_CASE("rules: the shipped ones may be overridden whole", "[config]") {
+    const TextFile mine{"/etc/rules.d/00-before.toml",
+                        "[[rule]]\nname = 'mine'\naction = 'drop'\nmatch.class = 'ike'\n"};
+    const TextFile shipped{"/etc/rules.d/00-default.toml", std::string(shipped_rules())};
+    CHECK(complaint("", {mine, shipped}) == "fine");
+}
+
 TEST_CASE("config: an empty file gives the defaults", "[config]") {
     const auto config = sound("");
     CHECK(config.policy->mode == Mode::observe);
