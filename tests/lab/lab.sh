@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=bash
 # The lab: a client, a firewall and a server, each in a network namespace of its own, with what runs in them.
-# Sourced by the system tests and by daemon/demo.sh; README.md in this folder shows a test that uses it.
+# Sourced by the system tests and by daemon/demo.sh; tests/README.md shows a test that uses it.
 #
 #   cli 10.99.1.2/24 fd99:1::2/64 ── lan fw wan ── 10.99.2.2/24 fd99:2::2/64 srv
 #

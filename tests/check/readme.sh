@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# readme.sh: what README.md shows is true. Its blocks between ```sh fences are run (those that install, build or need root are
+# tested elsewhere and only looked at); the output it shows in ```console blocks is what the commands print; its links exist;
+# its table of limits is that of the code.
+# limit 300
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+build=${IKEFRAG_BUILD:-$PWD/build/release}
+failed=0
+ok() { echo "ok README: $1"; }
+bad() { failed=1; echo "FAIL README: $1 — $2"; }
+
+# blocks LANGUAGE: the fenced blocks, each ended by a line with a form feed
+blocks() { awk -v fence='```'"$1" '$0 == fence { inside = 1; next } inside && /^```/ { inside = 0; print "\f"; next } inside' README.md; }
+
+# Commands that a test of their own runs: builds (run.sh), installation, demo (system/main_job.sh), the running daemon (system/*).
+elsewhere='^(git clone|cd |cmake |\./daemon/(install-deps|demo)|\./tests/run|ctest|sudo |apt|dpkg|systemctl|journalctl|ip netns|#|$)'
+daemon_needed='^(ikefragctl|build/ikefragctl) (status|handshakes|peers|watch|reload|mode|doctor|diagnoses|capture|report|probe|metrics)|^curl '
+while read -r line; do
+    if [[ $line =~ $elsewhere ]] || [[ $line =~ $daemon_needed ]]; then
+        program=${line%% *}
+        case "$program" in ./*) [ -x "$program" ] || bad "$line" "$program does not exist" ;; esac
+        continue
+    fi
+    command=${line//build\/ikefrag/$build/ikefrag}
+    if said=$(timeout 60 bash -c "PATH=$build:\$PATH; $command" 2>&1); then ok "runs: $line"; else bad "runs: $line" "$(tail -n 2 <<< "$said" | tr '\n' ' ')"; fi
+done < <(blocks sh | tr -d '\f' | sed 's/[[:space:]]*#.*//')
+
+# ```console: lines "$ COMMAND" and what it prints; a line with only … stands for anything.
+show() { # COMMAND SHOWN-FILE
+    if [[ $1 =~ $daemon_needed ]]; then return; fi
+    local got
+    got=$(timeout 60 bash -c "PATH=$build:\$PATH; ${1//build\/ikefrag/$build/ikefrag}" 2>&1)
+    if python3 - "$2" <(echo "$got") << 'X'; then ok "shows what it prints: $1"; else bad "shows what it prints: $1" "run it and compare"; fi
+import re, sys
+shown, got = (open(name, encoding="utf-8").read().strip() for name in sys.argv[1:])
+parts = [re.escape("\n".join(part.rstrip() for part in piece.strip("\n").splitlines())) for piece in re.split(r"^…$", shown, flags=re.M)]
+text = "\n".join(line.rstrip() for line in got.splitlines())
+sys.exit(0 if re.fullmatch(r"\s*" + r".*".join(parts) + r"\s*", text, re.S) else 1)
+X
+}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+command=''
+while IFS= read -r line; do
+    case "$line" in
+    '$ '*)
+        if [ -n "$command" ]; then show "$command" "$scratch/shown"; fi
+        command=${line#\$ }
+        : > "$scratch/shown"
+        ;;
+    $'\f')
+        if [ -n "$command" ]; then show "$command" "$scratch/shown"; fi
+        command=''
+        ;;
+    *) echo "$line" >> "$scratch/shown" ;;
+    esac
+done < <(blocks console)
+
+missing=''
+for link in $(grep -oE '\]\([^)#]+' README.md | cut -c 3- | grep -v '^http' | sort -u); do [ -e "$link" ] || missing+=" $link"; done
+if [ -z "$missing" ]; then ok "links lead somewhere"; else bad "links lead somewhere" "$missing"; fi
+
+# | `hold_seconds` | 5 | …: the defaults of plugin/policy.hpp
+wrong=''
+for pair in $(sed -n 's/^| `\([a-z_]*\)` | \([0-9]*\) .*/\1=\2/p' README.md); do
+    value=$(sed -n "s/.*std::uint32_t ${pair%=*} = \([^;]*\);.*/\1/p" plugin/policy.hpp | head -n 1 | tr -d u)
+    [ "$((${value:-0}))" = "${pair#*=}" ] || wrong+=" $pair(code: ${value:-none})"
+done
+if [ -z "$wrong" ]; then ok "limits are those of the code"; else bad "limits are those of the code" "$wrong"; fi
+exit $failed
