@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/diagnosis/wording.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstdio>
+
+namespace ikefrag {
+namespace {
+
+constexpr std::size_t max_offsets = 6;
+constexpr std::size_t max_runs = 8;
+
+std::string fixed(double value, int digits) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*f", digits, value);
+    return text;
+}
+
+double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string number_of(double seconds) {
+    const double size = seconds < 0 ? -seconds : seconds;
+    return fixed(seconds, size < 0.9995 ? 3 : size < 9.95 ? 1 : 0);
+}
+
+bool is_present(const FragmentSet& set, std::size_t number) {
+    return number >= 1 && number <= 64 * set.present.size() &&
+           (set.present[(number - 1) / 64] >> ((number - 1) % 64) & 1) != 0;
+}
+
+} // namespace
+
+std::string seconds_text(Duration duration) { return number_of(seconds_of(duration)) + " s"; }
+
+std::string offset_text(TimePoint time, TimePoint start) {
+    const auto text = number_of(seconds_of(time - start));
+    return (text.front() == '-' ? "" : "+") + text + " s";
+}
+
+std::string offsets_text(const std::vector<TimePoint>& times, TimePoint start) {
+    std::string text;
+    for (std::size_t i = 0; i < times.size(); ++i) {
+        if (i == max_offsets && times.size() > max_offsets + 1) {
+            text += "... ";
+            i = times.size() - 1;
+        }
+        text += "+" + fixed(seconds_of(times[i] - start), 1) + " ";
+    }
+    return text.empty() ? text : text + "s";
+}
+
+std::string count_text(std::size_t count) {
+    if (count == 1) return "once";
+    if (count == 2) return "twice";
+    return std::to_string(count) + " times";
+}
+
+std::string number_text(std::size_t count, std::string_view noun) {
+    return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
+std::string exchange_text(const Exchange& exchange) {
+    auto text = exchange_name(exchange.version, exchange.type);
+    if (exchange.version == 2 && exchange.message_id > 1)
+        text += " " + std::to_string(exchange.message_id);
+    return text;
+}
+
+std::string_view transport_text(Transport transport) noexcept {
+    switch (transport) {
+    case Transport::whole: return "one packet";
+    case Transport::ip: return "IP fragments";
+    case Transport::skf: return "IKE fragments";
+    case Transport::v1: return "IKEv1 fragments";
+    case Transport::cisco: return "Cisco's own fragments";
+    }
+    return "";
+}
+
+std::string evidence_text(const MessageRecord& message, TimePoint start) {
+    auto text = offset_text(message.time, start) +
+                (message.direction == Direction::to_server ? " to server: " : " to client: ") +
+                exchange_text(message.exchange) + " " + std::string(to_string(message.role));
+    if (message.skf_number != 0) {
+        text += " fragment " + std::to_string(message.skf_number);
+        if (message.skf_total != 0) text += "/" + std::to_string(message.skf_total);
+    }
+    if (message.message_bytes != 0)
+        text += ", " + std::to_string(message.message_bytes) + " octets";
+    if (message.ip_fragments != 0 || !message.complete) {
+        if (message.complete) {
+            text += ", in " + std::to_string(message.ip_fragments) + " IP fragments (first " +
+                    std::to_string(message.first_fragment_bytes) + " octets)";
+        } else if (message.first_seen) {
+            text += ", first IP fragment (" + std::to_string(message.first_fragment_bytes) +
+                    " octets) came, the rest did not";
+            if (message.last_seen) text += " all";
+        } else {
+            text += ", only trailing IP fragments came";
+        }
+    }
+    if (message.refused)
+        text += ", dropped by this firewall (" + std::string(to_string(message.reason)) + ")";
+    if (message.left_time)
+        text += ", left this firewall after " + seconds_text(*message.left_time - message.time);
+    if (message.retransmit) text += ", a repeat";
+    return text;
+}
+
+std::string missing_text(const FragmentSet& set) {
+    std::string text;
+    std::size_t runs = 0;
+    const std::size_t total = std::min<std::size_t>(set.total, 64 * set.present.size());
+    for (std::size_t number = 1; number <= total;) {
+        if (is_present(set, number)) {
+            ++number;
+            continue;
+        }
+        auto last = number;
+        while (last < total && !is_present(set, last + 1)) ++last;
+        if (runs++ == max_runs) return text + ", ...";
+        if (!text.empty()) text += ", ";
+        text += std::to_string(number);
+        if (last > number) text += "-" + std::to_string(last);
+        number = last + 1;
+    }
+    if (set.total == 0) return "the last, at least";
+    return text.empty() ? "none" : text;
+}
+
+std::string evidence_text(const FragmentSet& set, TimePoint start) {
+    auto text = offset_text(set.first_time, start) +
+                (set.direction == Direction::to_server ? " to server: " : " to client: ") +
+                exchange_text(set.exchange) + " " + std::string(to_string(set.role)) + " in " +
+                std::string(transport_text(set.transport)) + ": " + std::to_string(set.seen) +
+                " of " + (set.total == 0 ? "?" : std::to_string(set.total)) +
+                " seen, largest packet " + std::to_string(set.largest_bytes) + " octets";
+    if (!set.complete) text += ", missing " + missing_text(set);
+    if (set.attempts > 1) text += ", sent " + count_text(set.attempts);
+    text += ", last piece at " + offset_text(set.last_time, start);
+    return text;
+}
+
+std::string_view icmp_text(const IcmpRecord& icmp) noexcept {
+    const auto key = icmp.type * 256 + icmp.code;
+    if (icmp.family == Family::ipv4) {
+        switch (key) {
+        case 3 * 256 + 1: return "host unreachable";
+        case 3 * 256 + 3: return "port unreachable";
+        case 3 * 256 + 4: return "fragmentation needed";
+        case 3 * 256 + 9: return "network administratively prohibited";
+        case 3 * 256 + 10: return "host administratively prohibited";
+        case 3 * 256 + 13: return "communication administratively prohibited";
+        case 11 * 256 + 1: return "fragment reassembly time exceeded";
+        default: return "";
+        }
+    }
+    switch (key) {
+    case 1 * 256 + 1: return "communication administratively prohibited";
+    case 1 * 256 + 3: return "address unreachable";
+    case 1 * 256 + 4: return "port unreachable";
+    case 2 * 256 + 0: return "packet too big";
+    case 3 * 256 + 1: return "fragment reassembly time exceeded";
+    default: return "";
+    }
+}
+
+std::string evidence_text(const IcmpRecord& icmp, TimePoint start) {
+    auto text = offset_text(icmp.time, start) + " ICMP from " + to_string(icmp.reporter) + ": " +
+                std::string(icmp_text(icmp)) + " (type " + std::to_string(icmp.type) + ", code " +
+                std::to_string(icmp.code) + ") about a packet " +
+                (icmp.direction == Direction::to_server ? "to the server" : "to the client");
+    if (icmp.mtu != 0) text += ", next-hop MTU " + std::to_string(icmp.mtu);
+    return text;
+}
+
+std::string fill(std::string_view text,
+                 const std::function<std::string(std::string_view name)>& value_of) {
+    std::string out;
+    while (!text.empty()) {
+        const auto open = text.find('{');
+        out += text.substr(0, open);
+        if (open == std::string_view::npos) break;
+        const auto close = text.find('}', open);
+        assert(close != std::string_view::npos);
+        out += value_of(text.substr(open + 1, close - open - 1));
+        text.remove_prefix(close + 1);
+    }
+    return out;
+}
+
+} // namespace ikefrag

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/handshake.hpp"
+#include "plugin/time.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Small pieces of sentences. All text is printable ASCII.
+namespace ikefrag {
+
+/// "0.046 s", "3.0 s", "12 s": as many digits as tell something.
+[[nodiscard]] std::string seconds_text(Duration duration);
+/// "+3.0 s", from the start of the attempt.
+[[nodiscard]] std::string offset_text(TimePoint time, TimePoint start);
+/// "+0.0 +1.0 +3.0 s"; the first six and the last.
+[[nodiscard]] std::string offsets_text(const std::vector<TimePoint>& times, TimePoint start);
+/// "once", "twice", "3 times".
+[[nodiscard]] std::string count_text(std::size_t count);
+/// "1 client", "2 clients".
+[[nodiscard]] std::string number_text(std::size_t count, std::string_view noun);
+/// "IKE_AUTH", with its number where that tells rounds apart: "IKE_AUTH 3".
+[[nodiscard]] std::string exchange_text(const Exchange& exchange);
+/// "IP fragments", "IKE fragments", …
+[[nodiscard]] std::string_view transport_text(Transport transport) noexcept;
+
+/// One line of evidence: when, where to, what, how large, how it came.
+[[nodiscard]] std::string evidence_text(const MessageRecord& message, TimePoint start);
+[[nodiscard]] std::string evidence_text(const FragmentSet& set, TimePoint start);
+[[nodiscard]] std::string evidence_text(const IcmpRecord& icmp, TimePoint start);
+/// "3, 5-7": numbers of a set that were not seen; at most eight runs.
+[[nodiscard]] std::string missing_text(const FragmentSet& set);
+/// What an ICMP error says: "port unreachable"; empty for none that matters.
+[[nodiscard]] std::string_view icmp_text(const IcmpRecord& icmp) noexcept;
+
+/// A template with each `{name}` replaced by `value_of(name)`.
+[[nodiscard]] std::string fill(std::string_view text,
+                               const std::function<std::string(std::string_view name)>& value_of);
+
+} // namespace ikefrag
