@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/json/json.hpp"
+
+#include "daemon/timestamp.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace ikefrag;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+namespace {
+
+IpAddress address(const char* text) { return *parse_address(text); }
+
+Handshake handshake() {
+    Handshake h;
+    h.initiator_spi = {0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77};
+    h.client = {address("198.51.100.7"), 500};
+    h.server = {address("2001:db8:0:0:1:0:0:1"), 4500};
+    h.first_time = TimePoint(1'795'420'800s);
+    h.last_time = h.first_time + 1'412'007'999ns;
+    return h;
+}
+
+/// The first `count` keys of an object, separated by spaces.
+std::string keys(const json::object& object, std::size_t count) {
+    std::string names;
+    for (const auto& member : object) {
+        if (count-- == 0) break;
+        if (!names.empty()) names += ' ';
+        names += member.key();
+    }
+    return names;
+}
+
+} // namespace
+
+TEST_CASE("timestamp: RFC 3339, UTC, six decimals, cut", "[json]") {
+    CHECK(rfc3339(TimePoint{}) == "1970-01-01T00:00:00.000000Z");
+    CHECK(rfc3339(TimePoint(1'795'420'800s + 1'412'007'999ns)) == "2026-11-23T08:00:01.412007Z");
+    CHECK(rfc3339(TimePoint(-1ns)) == "1969-12-31T23:59:59.999999Z");
+    CHECK(rfc3339(TimePoint(951'782'400s)) == "2000-02-29T00:00:00.000000Z");
+    CHECK(rfc3339(TimePoint::max()) == "2262-04-11T23:47:16.854775Z");
+}
+
+TEST_CASE("json: a handshake has the fixed keys first, in their order", "[json]") {
+    const auto object = to_json(handshake());
+    CHECK(keys(object, 13) ==
+          "initiator_spi responder_spi version client server first_time last_time outcome basis "
+          "retransmits client_fragmentation server_fragmentation auth_transport");
+    CHECK(object.at("initiator_spi") == "0011223344556677");
+    CHECK(object.at("responder_spi").is_null());
+    CHECK(object.at("version") == 2);
+    CHECK(object.at("client") == "198.51.100.7");
+    CHECK(object.at("server") == "2001:db8::1:0:0:1");
+    CHECK(object.at("first_time") == "2026-11-23T08:00:00.000000Z");
+    CHECK(object.at("last_time") == "2026-11-23T08:00:01.412007Z");
+    CHECK(object.at("outcome") == "in_progress");
+    CHECK(object.at("basis").is_null());
+    CHECK(json::serialize(object.at("auth_transport")) == R"({"request":null,"response":null})");
+}
+
+TEST_CASE("json: what an ended handshake says", "[json]") {
+    auto h = handshake();
+    h.responder_spi = {0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    h.outcome = Outcome::established;
+    h.basis = Basis::later_exchange;
+    h.client_side.fragmentation = Fragmentation::ike;
+    h.server_side.fragmentation = Fragmentation::none;
+    h.auth_request_transport = Transport::ip;
+    h.auth_response_transport = Transport::skf;
+    const auto object = to_json(h);
+    CHECK(object.at("responder_spi") == "8899aabbccddeeff");
+    CHECK(object.at("outcome") == "established");
+    CHECK(object.at("basis") == "later_exchange");
+    CHECK(object.at("client_fragmentation") == "ike");
+    CHECK(object.at("server_fragmentation") == "none");
+    CHECK(json::serialize(object.at("auth_transport")) == R"({"request":"ip","response":"skf"})");
+}
+
+TEST_CASE("json: hostile text is valid UTF-8 and harmless", "[json]") {
+    const std::string nasty("\x1b[2J</script>'; DROP\n=cmd%n\xff\xfe\0end", 32);
+    auto h = handshake();
+    h.client_side.vendor = nasty;
+    h.client_side.vendor_ids.push_back(nasty);
+    Peer peer;
+    peer.vendor = nasty;
+    Finding finding;
+    finding.sentence = nasty;
+    finding.evidence.push_back(nasty);
+    const std::string texts[] = {json::serialize(to_json(h)),
+                                 json::serialize(to_json(peer)),
+                                 json::serialize(to_json(finding))};
+    for (const auto& text : texts) {
+        json::error_code error;
+        (void)json::parse(text, error);
+        CHECK_FALSE(error);
+        for (const char c : text) CHECK((c >= 0x20 && c < 0x7f));
+    }
+}
+
+TEST_CASE("json: a peer and a finding without facts have nulls, not gaps", "[json]") {
+    const auto peer = to_json(Peer{});
+    CHECK(keys(peer, 5) == "address role fragmentation vendor transition");
+    CHECK(peer.at("vendor").is_null());
+    Finding finding;
+    finding.diagnosis = find_diagnosis("D04");
+    REQUIRE(finding.diagnosis != nullptr);
+    const auto object = to_json(finding);
+    CHECK(keys(object, 12) == "id slug kind severity confidence actor client server initiator_spi "
+                              "sentence remedy evidence");
+    CHECK(object.at("slug") == "auth_partial_ipfrag");
+    CHECK(object.at("initiator_spi").is_null());
+}
+
+TEST_CASE("json: verdicts have every reason, zeros included", "[json]") {
+    VerdictTotals totals;
+    Decision decision;
+    decision.intended = Verdict::drop;
+    decision.reason = Reason::overlap;
+    totals.add(decision); // observe
+    decision.verdict = Verdict::drop;
+    decision.reason = Reason::timeout;
+    totals.add(decision);
+    totals.add(Decision{});
+    const auto object = to_json(totals);
+    CHECK(object.at("accept") == 2);
+    CHECK(object.at("drop") == 1);
+    CHECK(object.at("replace") == 0);
+    CHECK(object.at("merge") == 0);
+    const auto& reasons = object.at("drop_reasons").as_object();
+    CHECK(reasons.size() == count_of<Reason> - 1);
+    CHECK(reasons.at("timeout") == 1);
+    CHECK(reasons.at("overlap") == 0);
+    CHECK(object.at("intended").at("drop") == 2);
+    CHECK(object.at("intended").at("drop_reasons").at("overlap") == 1);
+}
+
+TEST_CASE("json: a packet's entry", "[json]") {
+    std::string out;
+    Decision decision;
+    append_packet_json(out, 1, decision, "");
+    CHECK(out == R"({"number":1,"verdict":"accept","reason":null,"rule":null,"class":null,)"
+                 R"("fragment":false,"intended":"accept"})");
+    decision.verdict = decision.intended = Verdict::drop;
+    decision.reason = Reason::bad_length;
+    decision.packet_class = PacketClass::esp_in_udp;
+    decision.fragment = true;
+    out.clear();
+    append_packet_json(out, 7, decision, "a \"quoted\" rule");
+    CHECK(out == R"({"number":7,"verdict":"drop","reason":"bad_length",)"
+                 R"("rule":"a \"quoted\" rule","class":"esp_in_udp","fragment":true,)"
+                 R"("intended":"drop"})");
+}
+
+TEST_CASE("json: messages by exchange, transport and SKF", "[json]") {
+    TrackerTotals totals;
+    totals.messages = 4;
+    totals.by_exchange[{"IKE_SA_INIT", Role::request}] = 1;
+    totals.by_exchange[{"IKE_SA_INIT", Role::response}] = 1;
+    totals.by_exchange[{"MAIN_MODE", Role::request}] = 2;
+    totals.by_transport[index(Transport::ip)] = 3;
+    totals.skf_fragments = 5;
+    totals.notify_16430[index(Role::response)] = 1;
+    CHECK(json::serialize(messages_json(totals)) ==
+          R"({"total":4,"malformed":0,"by_exchange":{)"
+          R"("IKE_SA_INIT":{"requests":1,"responses":1},)"
+          R"("MAIN_MODE":{"requests":2,"responses":0}},)"
+          R"("by_transport":{"whole":0,"ip":3,"skf":0,"v1":0,"cisco":0},)"
+          R"("skf":{"fragments":5,"sets":0,"complete":0},)"
+          R"("notify_16430":{"requests":0,"responses":1}})");
+}
