@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/ctl/command.hpp"
+#include "daemon/ctl/terminal.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace ikefrag::ctl {
+
+bool Arguments::has(std::string_view name) const { return values.find(name) != values.end(); }
+
+std::optional<std::string> Arguments::value(std::string_view name) const {
+    const auto found = values.find(name);
+    if (found == values.end() || found->second.empty()) return std::nullopt;
+    return found->second.back();
+}
+
+std::vector<std::string> Arguments::all(std::string_view name) const {
+    const auto found = values.find(name);
+    return found == values.end() ? std::vector<std::string>{} : found->second;
+}
+
+std::string_view to_string(Needs needs) noexcept {
+    switch (needs) {
+    case Needs::nothing: return "nothing";
+    case Needs::daemon: return "a running daemon";
+    case Needs::daemon_or_capture: return "a running daemon or a capture";
+    case Needs::root: return "root";
+    }
+    return "";
+}
+
+namespace {
+
+/// What CLI11 fills in: stable addresses, one slot for each declared name.
+struct Slots {
+    std::map<std::string, std::vector<std::string>, std::less<>> texts;
+    std::map<std::string, bool, std::less<>> flags;
+
+    [[nodiscard]] Arguments arguments() const {
+        Arguments arguments;
+        for (const auto& [name, values] : texts)
+            if (!values.empty()) arguments.values[name] = values;
+        for (const auto& [name, set] : flags)
+            if (set) arguments.values[name] = {};
+        return arguments;
+    }
+};
+
+void declare(CLI::App& app, Slots& slots, const Option& option) {
+    std::string names(option.name);
+    if (option.name == "--json") names = "-j,--json";
+    if (option.name == "--quiet") names = "-q,--quiet";
+    const std::string key(option.name);
+    const std::string help(option.help);
+    if (option.value.empty()) {
+        app.add_flag(names, slots.flags[key], help);
+        return;
+    }
+    app.add_option(names, slots.texts[key], help)
+        ->type_name(std::string(option.value))
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void declare(CLI::App& app, Slots& slots, const Positional& positional) {
+    const std::string key(positional.name);
+    auto* option = app.add_option(key, slots.texts[key], std::string(positional.help));
+    option->type_name("")->option_text(" ");
+    if (positional.many)
+        option->expected(positional.required ? 1 : 0, 1 << 20);
+    else
+        option->expected(positional.required ? 1 : 0, 1);
+    if (positional.required) option->required();
+}
+
+/// The parser of one command, beneath `root`: "rules check" is `check` in `rules`.
+CLI::App& place_of(CLI::App& root, const Command& command) {
+    const auto space = command.name.find(' ');
+    if (space == std::string_view::npos)
+        return *root.add_subcommand(std::string(command.name), std::string(command.help));
+    const std::string group(command.name.substr(0, space));
+    const auto found =
+        root.get_subcommands([&](CLI::App* app) { return app->get_name() == group; });
+    CLI::App* parent = found.empty() ? nullptr : found.front();
+    if (parent == nullptr) {
+        parent = root.add_subcommand(group);
+        parent->require_subcommand(0, 1);
+        parent->fallthrough();
+    }
+    return *parent->add_subcommand(std::string(command.name.substr(space + 1)),
+                                   std::string(command.help));
+}
+
+bool wants_colour(const Terminal& terminal, const Arguments& arguments) {
+    const char* no_colour = std::getenv("NO_COLOR");
+    return !terminal.json && !arguments.has("--no-color") &&
+           (no_colour == nullptr || *no_colour == '\0') && isatty(fileno(terminal.out())) != 0;
+}
+
+ExitCode run(const Command& command, const Arguments& arguments, Terminal& terminal) {
+    terminal.json = arguments.has("--json");
+    terminal.quiet = arguments.has("--quiet");
+    terminal.colour = wants_colour(terminal, arguments);
+    const ExitCode code = command.run(arguments, terminal);
+    if (terminal.flush()) return code;
+    terminal.complain("the output could not be written");
+    return code == ExitCode::ok ? ExitCode::failure : code;
+}
+
+/// One command's parser and what it fills in.
+struct Parsed {
+    const Command* command;
+    CLI::App* app;
+    std::unique_ptr<Slots> slots;
+};
+
+} // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, std::FILE* err) {
+    Terminal terminal(out, err);
+    CLI::App root("Tells what ikefragd sees and did, live or from a capture; see ikefragctl(8).",
+                  "ikefragctl");
+    root.require_subcommand(0, 1);
+    root.fallthrough();
+    root.set_version_flag("--version", "ikefragctl " IKEFRAG_VERSION);
+    Slots common;
+    for (const auto& option : common_options()) declare(root, common, option);
+    std::vector<Parsed> parsed;
+    for (const Command* row : commands()) {
+        const Command& command = *row;
+        CLI::App& app = place_of(root, command);
+        app.fallthrough();
+        app.footer("Needs " + std::string(to_string(command.needs)) + ".");
+        auto slots = std::make_unique<Slots>();
+        for (const auto& positional : command.positionals) declare(app, *slots, positional);
+        for (const auto& option : command.options) declare(app, *slots, option);
+        parsed.push_back({&command, &app, std::move(slots)});
+    }
+    try {
+        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+        root.parse(std::move(reversed));
+        for (auto& [command, app, slots] : parsed) {
+            if (!app->parsed() || !app->get_subcommands().empty()) continue;
+            Arguments all = slots->arguments();
+            for (auto& [name, values] : common.arguments().values) all.values[name] = values;
+            return static_cast<int>(run(*command, all, terminal));
+        }
+        // No command, or only the first word of one.
+        terminal.complain("a command is missing; `ikefragctl --help` lists them");
+        return static_cast<int>(ExitCode::usage);
+    } catch (const CLI::Success& success) {
+        const auto chosen = root.get_subcommands();
+        CLI::App* app = chosen.empty() ? &root : chosen.back();
+        while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
+        terminal.write(dynamic_cast<const CLI::CallForVersion*>(&success) != nullptr
+                           ? std::string(success.what()) + '\n'
+                           : app->help());
+        return static_cast<int>(terminal.flush() ? ExitCode::ok : ExitCode::failure);
+    } catch (const CLI::ParseError& mistake) {
+        terminal.complain(mistake.what());
+        return static_cast<int>(ExitCode::usage);
+    } catch (const std::system_error& error) {
+        terminal.complain(error.what());
+        const bool denied = error.code() == std::errc::permission_denied ||
+                            error.code() == std::errc::operation_not_permitted;
+        return static_cast<int>(denied ? ExitCode::permission : ExitCode::failure);
+    } catch (const std::exception& error) {
+        terminal.complain(error.what());
+        return static_cast<int>(ExitCode::failure);
+    }
+}
+
+} // namespace ikefrag::ctl

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/ctl/offline.hpp"
+
+#include "daemon/config/config.hpp"
+#include "daemon/config/toml.hpp"
+#include "daemon/ctl/terminal.hpp"
+#include "daemon/escape.hpp"
+#include "daemon/replay/privileges.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace ikefrag::ctl {
+
+namespace {
+
+ExitCode refuse(const Diagnostics& mistakes, const Terminal& terminal) {
+    std::fputs(to_string(mistakes).c_str(), terminal.err());
+    return ExitCode::invalid;
+}
+
+} // namespace
+
+std::variant<PolicyPointer, ExitCode> choose_policy(const Arguments& arguments,
+                                                    const Terminal& terminal) {
+    const auto mode_word = arguments.value("--mode");
+    const auto mode = mode_word ? parse_word<Mode>(*mode_word) : std::optional<Mode>();
+    if (mode_word && !mode) {
+        terminal.complain("--mode " + escape_terminal(*mode_word) +
+                          " is none of observe, guard, exclusive");
+        return ExitCode::usage;
+    }
+    TextFile config{"built-in", "mode = \"exclusive\"\n"};
+    if (const auto path = arguments.value("--config")) {
+        auto read = read_config_file(*path, Ownership::lenient);
+        if (!read) return refuse(read.error(), terminal);
+        config = *std::move(read);
+    }
+    std::vector<TextFile> rules{shipped_rule_file()};
+    if (const auto path = arguments.value("--rules")) {
+        auto read = read_rule_files(*path, Ownership::lenient);
+        if (!read) return refuse(read.error(), terminal);
+        rules = *std::move(read);
+    }
+    auto parsed = parse_config(config, rules);
+    if (!parsed) return refuse(parsed.error(), terminal);
+    if (!mode) return parsed->policy;
+    auto policy = std::make_shared<Policy>(*parsed->policy);
+    policy->mode = *mode;
+    return PolicyPointer(std::move(policy));
+}
+
+std::vector<OpenedCapture> open_captures(const std::vector<std::string>& names,
+                                         const Terminal& terminal,
+                                         std::size_t& failed) {
+    std::vector<OpenedCapture> opened;
+    for (const auto& name : names) {
+        const int descriptor = name == "-" ? ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                           : ::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (descriptor >= 0) {
+            opened.push_back({name, descriptor});
+            continue;
+        }
+        terminal.complain(escape_terminal(name) + ": " + std::strerror(errno));
+        ++failed;
+    }
+    drop_privileges();
+    return opened;
+}
+
+std::unique_ptr<Replay> replay_capture(const OpenedCapture& capture,
+                                       const ReplayOptions& options_of_replay,
+                                       const Terminal& terminal) {
+    auto reader = CaptureReader::open(capture.descriptor);
+    if (!reader) {
+        terminal.complain(escape_terminal(capture.name) + ": " + reader.error().text);
+        return nullptr;
+    }
+    auto replay = std::make_unique<Replay>(options_of_replay);
+    replay->run(*reader);
+    if (replay->facts().truncated)
+        terminal.complain(escape_terminal(capture.name) + ": truncated or damaged after record " +
+                          std::to_string(replay->facts().packets) + "; what was readable is given");
+    return replay;
+}
+
+} // namespace ikefrag::ctl

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/config/config.hpp"
+#include "daemon/config/toml.hpp"
+#include "daemon/ctl/commands.hpp"
+#include "daemon/ctl/listing.hpp"
+#include "daemon/ctl/offline.hpp"
+#include "daemon/ctl/terminal.hpp"
+#include "daemon/json/json.hpp"
+
+#include <boost/json.hpp>
+
+#include <string>
+#include <utility>
+
+namespace ikefrag::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+json::array mistakes_json(const Diagnostics& mistakes) {
+    json::array list;
+    for (const auto& mistake : mistakes)
+        list.push_back({
+            {"file",    json_text(mistake.file)   },
+            {"line",    mistake.position.line     },
+            {"column",  mistake.position.column   },
+            {"message", json_text(mistake.message)}
+        });
+    return list;
+}
+
+ExitCode tell(const Diagnostics& mistakes, const Terminal& terminal) {
+    if (terminal.json) {
+        const json::object object{
+            {"format",   1                      },
+            {"valid",    false                  },
+            {"mistakes", mistakes_json(mistakes)}
+        };
+        terminal.write(json::serialize(object) + '\n');
+    } else {
+        std::fputs(to_string(mistakes).c_str(), terminal.err());
+    }
+    return ExitCode::invalid;
+}
+
+ExitCode run(const Arguments& arguments, Terminal& terminal) {
+    TextFile config{"built-in", ""};
+    Diagnostics mistakes;
+    const auto gather = [&](const Diagnostics& more) {
+        mistakes.insert(mistakes.end(), more.begin(), more.end());
+    };
+    const auto config_path = arguments.value("--config");
+    if (config_path) {
+        auto read = read_config_file(*config_path, Ownership::lenient);
+        if (read)
+            config = *std::move(read);
+        else
+            gather(read.error());
+    }
+    std::vector<TextFile> rules;
+    for (const auto& path : arguments.all("PATH")) {
+        auto read = read_rule_files(path, Ownership::lenient);
+        if (!read)
+            gather(read.error());
+        else
+            for (auto& file : *read) rules.push_back(std::move(file));
+    }
+    if (!mistakes.empty()) return tell(mistakes, terminal);
+    const auto parsed = parse_config(config, rules);
+    if (!parsed) return tell(parsed.error(), terminal);
+    const auto count = parsed->policy->rules.size();
+    if (terminal.json) {
+        const json::object object{
+            {"format",   1            },
+            {"valid",    true         },
+            {"files",    rules.size() },
+            {"rules",    count        },
+            {"mistakes", json::array()}
+        };
+        terminal.write(json::serialize(object) + '\n');
+    } else {
+        terminal.say("valid: " + counted(count, "rule") + " in " + counted(rules.size(), "file") +
+                     '\n');
+    }
+    return ExitCode::ok;
+}
+
+constexpr Positional positionals[] = {
+    {"PATH", "rule files, or directories of *.toml", true, true},
+};
+constexpr Option options[] = {
+    {"--config", "FILE", "check against the servers and limits of this ikefragd.toml"},
+};
+
+} // namespace
+
+const Command rules_check_command{
+    .name = "rules check",
+    .needs = Needs::nothing,
+    .help = "Check rule files; every mistake is told with file:line:column",
+    .positionals = positionals,
+    .options = options,
+    .run = run,
+};
+
+} // namespace ikefrag::ctl
