@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "daemon/config/config.hpp"
+#include "daemon/kernel/conntrack_probe.hpp"
+#include "plugin/address.hpp"
+#include "plugin/words.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ikefrag {
+
+/// A rule of this host that sends a UDP port to another address.
+struct Forwarding {
+    std::string where;                ///< "ip nat prerouting", "iptables-legacy nat PREROUTING"
+    std::vector<std::uint16_t> ports; ///< UDP ports it takes; empty: every port
+    std::optional<IpAddress> outside; ///< the destination it takes, where it names one
+    IpAddress inside;                 ///< where it sends them
+};
+
+/// A kernel queue of this network namespace, from /proc/net/netfilter/nfnetlink_queue.
+struct KernelQueue {
+    std::uint16_t number = 0;
+    std::uint32_t port_id = 0;
+    std::uint32_t waiting = 0;
+    std::uint64_t dropped_full = 0;
+    std::uint64_t dropped_socket = 0;
+};
+
+struct Interface {
+    std::string name;
+    std::uint32_t mtu = 0;
+    bool up = false;
+    bool large_receive_offload = false;
+};
+
+/// What a running daemon says of itself.
+struct DaemonFacts {
+    Mode mode = Mode::observe;
+    std::string version;
+    std::string config_hash;
+};
+
+/// Everything the doctor looks at, gathered beforehand: its judgement is pure.
+struct HostFacts {
+    bool is_root = false;
+    std::string kernel_release;
+    std::optional<Config> config; ///< empty: it has mistakes
+    std::size_t config_mistakes = 0;
+    std::string config_path;
+    bool config_exists = false;
+    std::optional<DaemonFacts> daemon; ///< empty: not running
+    std::optional<bool> nft_queue;     ///< the kernel has nftables' own queue statement
+    std::optional<bool> table_present; ///< empty: could not be looked at
+    ConntrackFacts conntrack;
+    std::vector<Forwarding> forwardings;
+    std::vector<std::string> flowtables; ///< names of nftables flow tables
+    std::vector<KernelQueue> queues;
+    bool queues_readable = false;
+    std::vector<std::uint16_t> log_groups; ///< bound ones
+    bool log_groups_readable = false;
+    std::map<std::string, std::string, std::less<>> sysctls; ///< "net.ipv4.ip_forward" → "1"
+    std::vector<Interface> interfaces;
+    std::vector<IpAddress> own_addresses;
+    std::optional<int> metrics_status; ///< HTTP status; empty: no answer
+    std::int64_t clock_seconds = 0;    ///< since 1970
+};
+
+/// Looks at this host. Takes up to some hundred milliseconds; changes nothing.
+[[nodiscard]] HostFacts gather_host_facts(const std::string& config_path);
+
+/// Pure readers, for tests.
+///
+/// In: the JSON of `nft -j list ruleset`; the output of iptables-save
+void read_nft_forwardings(std::string_view json, HostFacts& facts);
+void read_iptables_forwardings(std::string_view tool, std::string_view text, HostFacts& facts);
+/// In: /proc/net/netfilter/nfnetlink_queue
+[[nodiscard]] std::vector<KernelQueue> read_kernel_queues(std::string_view text);
+/// In: /proc/net/netfilter/nfnetlink_log
+[[nodiscard]] std::vector<std::uint16_t> read_log_groups(std::string_view text);
+
+} // namespace ikefrag

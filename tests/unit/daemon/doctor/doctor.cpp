@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/doctor/doctor.hpp"
+
+#include "daemon/config/toml.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <string>
+
+using namespace ikefrag;
+
+namespace {
+
+Config config_of(const std::string& text) {
+    const std::array rules{shipped_rule_file()};
+    auto config = parse_config({"ikefragd.toml", text}, rules);
+    REQUIRE(config);
+    return *std::move(config);
+}
+
+const std::string vpn1 = "[[server]]\nname = \"vpn1\"\naddresses = [\"203.0.113.5\"]\n";
+
+/// A host on which all is well: guard, one server behind it, both ports forwarded.
+HostFacts healthy() {
+    HostFacts facts;
+    facts.is_root = true;
+    facts.config = config_of("mode = \"guard\"\n" + vpn1 + "inside = [\"10.0.0.5\"]\n");
+    facts.config_path = "/etc/ikefragd/ikefragd.toml";
+    facts.config_exists = true;
+    facts.daemon =
+        DaemonFacts{.mode = Mode::guard, .version = "0.1.0", .config_hash = facts.config->hash};
+    facts.nft_queue = true;
+    facts.table_present = true;
+    facts.conntrack.conntrack_active = true;
+    facts.forwardings = {
+        {.where = "ip nat pre",
+         .ports = {500, 4500},
+         .outside = parse_address("203.0.113.5"),
+         .inside = *parse_address("10.0.0.5")}
+    };
+    facts.queues = {{.number = 500}, {.number = 501}};
+    facts.queues_readable = true;
+    facts.log_groups = {500};
+    facts.log_groups_readable = true;
+    facts.sysctls = {
+        {"net.ipv4.ip_forward",  "1" },
+        {"net.ipv4.ipfrag_time", "30"}
+    };
+    facts.own_addresses = {*parse_address("203.0.113.5")};
+    facts.metrics_status = 200;
+    facts.clock_seconds = 1'795'000'000;
+    return facts;
+}
+
+const Examination*
+find(const std::vector<Examination>& rows, std::string_view check, std::string_view says) {
+    const auto row = std::ranges::find_if(rows, [&](const Examination& candidate) {
+        return candidate.check == check && candidate.found.find(says) != std::string::npos;
+    });
+    return row == rows.end() ? nullptr : &*row;
+}
+
+} // namespace
+
+TEST_CASE("doctor: a healthy host has no finding", "[doctor]") {
+    const auto rows = examine(healthy());
+    for (const auto& row : rows) {
+        INFO(row.check << ": " << row.found);
+        CHECK(row.standing <= Standing::note);
+    }
+    CHECK_FALSE(has_finding(rows));
+    CHECK(rows.size() >= 14);
+}
+
+TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor]") {
+    struct Case {
+        std::string name;
+        std::function<void(HostFacts&)> breakage;
+        std::string check;
+        Standing standing;
+        std::string says;
+    };
+    const auto drop_rule = RuleFound{"ip filter FORWARD", "ip frag-off & 0x1fff != 0 drop"};
+    const Case cases[] = {
+        {"not root",
+         [](HostFacts& f) { f.is_root = false; },
+         "rights",                                                                                     Standing::warning,
+         "not root"                                                                                           },
+        {"config missing",
+         [](HostFacts& f) { f.config_exists = false; },
+         "config",                                                                                     Standing::warning,
+         "does not exist"                                                                                     },
+        {"config wrong",
+         [](HostFacts& f) {
+             f.config.reset();
+             f.config_mistakes = 3;
+         },                                                                           "config",
+         Standing::wrong,
+         "3 mistakes"                                                                                         },
+        {"config not loaded",
+         [](HostFacts& f) { f.daemon->config_hash = "0"; },
+         "config",                                                                                     Standing::warning,
+         "not what the daemon runs"                                                                           },
+        {"daemon dead",
+         [](HostFacts& f) {
+             f.daemon.reset();
+             f.table_present = false;
+         },                                                                           "daemon",
+         Standing::wrong,
+         "not running"                                                                                        },
+        {"table left over",
+         [](HostFacts& f) { f.daemon.reset(); },
+         "table",                                                                                      Standing::warning,
+         "left by a crash"                                                                                    },
+        {"table gone",
+         [](HostFacts& f) { f.table_present = false; },
+         "table",                                                                                      Standing::wrong,
+         "is gone"                                                                                            },
+        {"table not loaded by the admin",
+         [](HostFacts& f) {
+             f.config = config_of("mode = \"guard\"\n" + vpn1 + "[queue]\nmanage_nft = false\n");
+             f.daemon->config_hash = f.config->hash;
+             f.table_present = false;
+         },                                                                           "table",
+         Standing::wrong,
+         "manage_nft is false"                                                                                },
+        {"no nft_queue",
+         [](HostFacts& f) { f.nft_queue = false; },
+         "nft_queue",                                                                                  Standing::note,
+         "lacks nft_queue"                                                                                    },
+        {"queue without listener",
+         [](HostFacts& f) { f.queues.pop_back(); },
+         "queue",                                                                                      Standing::wrong,
+         "queue 501 has no listener"                                                                          },
+        {"queue overflowed",
+         [](HostFacts& f) { f.queues[0].dropped_full = 7; },
+         "queue",                                                                                      Standing::warning,
+         "queue 500 dropped 7"                                                                                },
+        {"queue nearly full",
+         [](HostFacts& f) { f.queues[0].waiting = 8000; },
+         "queue",                                                                                      Standing::warning,
+         "holds 8000 of 8192"                                                                                 },
+        {"no copies",
+         [](HostFacts& f) { f.log_groups.clear(); },
+         "copy",                                                                                       Standing::wrong,
+         "no reader"                                                                                          },
+        {"fragments dropped here",
+         [&](HostFacts& f) {
+             f.conntrack.conntrack_active = false;
+             f.conntrack.fragment_drops = {drop_rule};
+         },                                                                           "fragment_drop",
+         Standing::wrong,
+         "ip filter FORWARD"                                                                                  },
+        {"harmless fragment rule",
+         [&](HostFacts& f) { f.conntrack.fragment_drops = {drop_rule}; },
+         "fragment_drop",                                                                              Standing::note,
+         "makes them whole before it"                                                                         },
+        {"somebody before us",
+         [&](HostFacts& f) {
+             f.conntrack.earlier_hooks = {
+                 {                     "netdev x ingress",              "drop"}};
+         },                                                                                     "hook_order",
+         Standing::warning,
+         "before us"},
+        {"flow table",
+         [](HostFacts& f) { f.flowtables = {"ft"}; },
+         "offload",                                                                   Standing::note,
+         "flow tables (ft)"                                                                                            },
+        {"large receive offload",
+         [](HostFacts& f) {
+             f.interfaces = {
+                 {                     "wan",        1500,            true,             true}};
+         },                                                        "offload",
+         Standing::warning,
+         "wan merges"                                                                                                             },
+        {"not forwarding",
+         [](HostFacts& f) { f.sysctls["net.ipv4.ip_forward"] = "0"; },
+         "forwarding",                Standing::wrong,
+         "not forwarded"                                                                                         },
+        {"no server",
+         [](HostFacts& f) {
+             f.config = config_of("mode = \"guard\"\n");
+             f.daemon->config_hash = f.config->hash;
+         },                "servers",
+         Standing::warning,
+         "no server is configured"                                                                                      },
+        {"inside address missing",
+         [](HostFacts& f) {
+             f.config = config_of("mode = \"guard\"\n" + vpn1);
+             f.daemon->config_hash = f.config->hash;
+         },                                                                           "servers",
+         Standing::warning,
+         "inside address is not configured"                                                                            },
+        {"4500 not forwarded",
+         [](HostFacts& f) { f.forwardings[0].ports = {500}; },
+         "dnat",       Standing::wrong,
+         "UDP/4500"                                                                   },
+        {"500 not forwarded",
+         [](HostFacts& f) { f.forwardings[0].ports = {4500}; },
+         "dnat",                                                                                       Standing::wrong,
+         "UDP/500"                                                                                           },
+        {"impatient kernel",
+         [](HostFacts& f) { f.sysctls["net.ipv4.ipfrag_time"] = "1"; },
+         "sysctl",                                                                                       Standing::warning,
+         "is 1 s"                                                                                            },
+        {"bridge filter",
+         [](HostFacts& f) { f.sysctls["net.bridge.bridge-nf-call-iptables"] = "1"; },
+         "sysctl",                                                                                     Standing::note,
+         "bridged"                                                                                             },
+        {"metrics silent",
+         [](HostFacts& f) { f.metrics_status.reset(); },
+         "metrics",                                                                                     Standing::warning,
+         "does not answer"                                                                                            },
+        {"metrics somebody else's",
+         [](HostFacts& f) { f.metrics_status = 404; },
+         "metrics",                                                                                    Standing::warning,
+         "status 404"                                                                                    },
+        {"clock of 1970",
+         [](HostFacts& f) { f.clock_seconds = 5; },
+         "clock",                                                                                    Standing::warning,
+         "years behind"                                                                                         },
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            auto facts = healthy();
+            c.breakage(facts);
+            const auto rows = examine(facts);
+            const auto* row = find(rows, c.check, c.says);
+            REQUIRE(row != nullptr);
+            CHECK(row->standing == c.standing);
+            CHECK(has_finding(rows) == (c.standing >= Standing::warning));
+            if (c.standing >= Standing::warning) CHECK_FALSE(row->fix.empty());
+        }
+}
+
+TEST_CASE("doctor: NAT rules without a configured server become a proposal", "[doctor]") {
+    auto facts = healthy();
+    facts.config = config_of("");
+    facts.daemon.reset();
+    const auto rows = examine(facts);
+    const auto* row = find(rows, "servers", "no server");
+    REQUIRE(row != nullptr);
+    CHECK(row->fix.find(R"(addresses = ["203.0.113.5"], inside = ["10.0.0.5"])") !=
+          std::string::npos);
+}
+
+TEST_CASE("doctor: destination NAT is read from nft", "[doctor]") {
+    HostFacts facts;
+    read_nft_forwardings(
+        R"({"nftables":[{"rule":{"family":"ip","table":"nat","chain":"pre","expr":[
+        {"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"daddr"}},"right":"203.0.113.5"}},
+        {"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":{"set":[500,4500]}}},
+        {"dnat":{"addr":"10.0.0.5"}}]}},
+        {"rule":{"family":"ip","table":"nat","chain":"pre","expr":[
+        {"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"dport"}},"right":{"range":[400,600]}}},
+        {"dnat":{"addr":"10.0.0.6","port":500}}]}},
+        {"rule":{"family":"ip","table":"nat","chain":"pre","expr":[
+        {"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":443}},
+        {"dnat":{"addr":"10.0.0.7"}}]}},
+        {"flowtable":{"family":"inet","name":"ft","table":"x"}}]})",
+        facts);
+    REQUIRE(facts.forwardings.size() == 2);
+    CHECK(facts.forwardings[0].where == "ip nat pre");
+    CHECK(facts.forwardings[0].ports == std::vector<std::uint16_t>{500, 4500});
+    CHECK(facts.forwardings[0].outside == parse_address("203.0.113.5"));
+    CHECK(facts.forwardings[0].inside == *parse_address("10.0.0.5"));
+    CHECK(facts.forwardings[1].ports == std::vector<std::uint16_t>{500});
+    CHECK(facts.flowtables == std::vector<std::string>{"ft"});
+}
+
+TEST_CASE("doctor: destination NAT is read from iptables-save", "[doctor]") {
+    HostFacts facts;
+    read_iptables_forwardings(
+        "iptables-legacy",
+        "*nat\n:PREROUTING ACCEPT [0:0]\n"
+        "-A PREROUTING -d 203.0.113.9/32 -p udp -m multiport --dports 500,4500 -j DNAT "
+        "--to-destination 10.1.1.1\n"
+        "-A PREROUTING -p udp -m udp --dport 500 -j DNAT --to-destination [fd00::5]:500\n"
+        "-A PREROUTING -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.1.1.3\nCOMMIT\n",
+        facts);
+    REQUIRE(facts.forwardings.size() == 2);
+    CHECK(facts.forwardings[0].where == "iptables-legacy nat PREROUTING");
+    CHECK(facts.forwardings[0].ports == std::vector<std::uint16_t>{500, 4500});
+    CHECK(facts.forwardings[0].outside == parse_address("203.0.113.9"));
+    CHECK(facts.forwardings[1].inside == *parse_address("fd00::5"));
+    CHECK_FALSE(facts.forwardings[1].outside);
+}
+
+TEST_CASE("doctor: the kernel's queues and log groups are read", "[doctor]") {
+    const auto queues = read_kernel_queues("  500  23948     3 2 65531     7     9     1402  1\n");
+    REQUIRE(queues.size() == 1);
+    CHECK(queues[0].number == 500);
+    CHECK(queues[0].waiting == 3);
+    CHECK(queues[0].dropped_full == 7);
+    CHECK(queues[0].dropped_socket == 9);
+    CHECK(read_log_groups("  500  23948  2 65531 1 1\nrubbish\n") ==
+          std::vector<std::uint16_t>{500});
+    CHECK(read_kernel_queues("").empty());
+}
