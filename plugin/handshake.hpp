@@ -118,6 +118,7 @@ struct MessageRecord {
     bool refused = false; ///< by our gate; `reason` says why
     Reason reason = Reason::none;
     bool retransmit = false; ///< DIAGNOSES §1.6
+    bool unasked = false;    ///< an answer to nothing asked, or not from where it was asked
     bool marked = false;     ///< behind the non-ESP marker
     bool first_seen = true;  ///< the first IP fragment came
     bool last_seen = true;   ///< the last IP fragment came

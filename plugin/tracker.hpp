@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <variant>
 #include <vector>
@@ -30,7 +31,11 @@ struct TrackerLimits {
     std::size_t peers = 100'000;
     std::size_t findings = 10'000;
     std::size_t proven_sources = 4'096;
+    /// Timeline entries of all handshakes together; the least useful handshakes go.
+    std::size_t messages = 400'000;
     Duration reorder_window = std::chrono::milliseconds(50);
+    /// Key of its hash tables: random, new at each start; a capture needs none.
+    std::array<std::uint8_t, 16> seed{};
 };
 
 struct HandshakeStarted {
@@ -82,9 +87,9 @@ struct ExchangeTotals {
     std::map<std::tuple<std::uint8_t, std::uint8_t, Role>, std::uint64_t> retransmits;
     std::map<std::tuple<std::uint8_t, std::uint8_t, Role>, std::uint64_t> skf_sets;
     std::map<std::tuple<std::uint8_t, std::uint8_t, Role>, std::uint64_t> skf_incomplete;
-    std::map<std::uint16_t, std::uint64_t> notifies;
-    std::array<std::uint64_t, 3> started{};      ///< [version]
-    std::array<std::uint64_t, 3> completed{};    ///< [version]
+    std::map<std::uint16_t, std::uint64_t> notifies; ///< by type; 0: any that has no name
+    std::array<std::uint64_t, 3> started{};          ///< [version]
+    std::array<std::uint64_t, 3> completed{};        ///< [version]
     std::map<std::string, std::uint64_t> failed; ///< by slug of the failure diagnosis, or "unnamed"
     std::map<std::pair<std::string, Actor>, std::uint64_t> diagnoses; ///< by slug
     std::vector<std::uint64_t> duration; ///< buckets of duration_bounds, last: above
@@ -93,7 +98,16 @@ struct ExchangeTotals {
     /// smallest of the last hour, [direction]; 0 unknown
     std::array<std::uint32_t, 2> path_mtu_bytes{};
     std::optional<bool> fragmentation_supported;
+    /// Handshakes in progress, by stage: init, intermediate, auth, eap.
+    std::array<std::uint64_t, 4> in_progress{};
+    /// Peers that spoke with this server.
+    std::array<std::uint64_t, count_of<Fragmentation>> peers_by_fragmentation{};
+    std::array<std::uint64_t, count_of<Transition>> peers_by_transition{};
+    std::map<std::string, std::uint64_t> peers_by_vendor; ///< "": no hint
 };
+
+/// Words of ExchangeTotals::in_progress, in its order.
+inline constexpr std::array<std::string_view, 4> stage_words{"init", "intermediate", "auth", "eap"};
 
 inline constexpr std::array<double, 9> duration_bounds{0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60};
 
@@ -114,6 +128,7 @@ struct TrackerTotals {
     std::uint64_t evicted_findings = 0;
     std::uint64_t tcp_fallbacks = 0;
     std::uint64_t copies_lost = 0;
+    std::uint64_t events_lost = 0; ///< nobody took them (Tracker::take_events)
     /// IKE message bytes: buckets 576,1280,1500,2000,3000,4000,8000,16384,65535, above;
     /// [version,type,role]
     std::map<std::tuple<std::uint8_t, std::uint8_t, Role>, std::array<std::uint64_t, 10>>
@@ -163,6 +178,7 @@ public:
     /// One for each Policy::servers, then "unlisted".
     [[nodiscard]] const std::vector<ExchangeTotals>& server_totals() const noexcept;
     [[nodiscard]] std::size_t handshakes_in_progress() const noexcept;
+    [[nodiscard]] std::size_t handshake_count() const noexcept;
     [[nodiscard]] std::size_t peer_count() const noexcept;
 
     /// Sources whose handshake got an answer and went on, newest last; changes when it is made

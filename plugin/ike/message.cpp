@@ -48,7 +48,8 @@ public:
             ++facts_.payloads;
             take(*payload, header);
         }
-        if (walk.is_malformed()) facts_.malformed = true;
+        facts_.malformed = facts_.malformed || walk.is_malformed();
+        facts_.cut = walk.was_cut();
     }
 
 private:

@@ -58,6 +58,7 @@ struct OpeningFacts {
 struct MessageFacts {
     IkeHeader header;
     bool malformed = false; ///< the payload chain is broken; what stood before it was read
+    bool cut = false;       ///< the copy ends before the clear part does
     bool opening = false;   ///< `OpeningFacts` has something
     bool is_skf = false;
     bool is_vendor_fragment = false; ///< payload 132

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/state.hpp"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ikefrag {
+
+namespace {
+
+constexpr std::uint8_t v1_main_mode = 2;
+constexpr std::uint8_t v1_aggressive = 4;
+constexpr std::uint8_t v1_informational = 5;
+constexpr std::uint8_t ike_session_resume = 38;
+constexpr std::uint8_t informational = 37;
+constexpr std::uint8_t create_child_sa = 36;
+constexpr std::uint8_t ike_intermediate = 43;
+constexpr std::size_t max_vendor_ids = 16;
+
+/// Whether `answer` goes back the way `request` came: to the address and port that asked, from
+/// the one that was asked — as seen here, or as our own NAT rewrote it.
+bool goes_back(const MessageRecord& request,
+               const Endpoint& source,
+               const Endpoint& destination,
+               const Policy& policy) noexcept {
+    const bool to_asker = destination == request.source || destination == request.left_source;
+    if (!to_asker) return false;
+    if (source == request.destination || source == request.left_destination) return true;
+    const auto server = policy.server_of(source.address);
+    return server && server == policy.server_of(request.destination.address);
+}
+
+void add_vendor(SideFacts& side, std::string name) {
+    if (side.vendor_ids.size() >= max_vendor_ids) return;
+    if (std::find(side.vendor_ids.begin(), side.vendor_ids.end(), name) == side.vendor_ids.end())
+        side.vendor_ids.push_back(std::move(name));
+}
+
+std::string hex(const UnknownVendor& vendor) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (std::size_t i = 0; i < vendor.bytes; ++i) {
+        text += digits[vendor.start[i] >> 4];
+        text += digits[vendor.start[i] & 15];
+    }
+    return text;
+}
+
+Fragmentation announced(const Sighting& sighting, Fragmentation before) noexcept {
+    const auto& notes = sighting.facts.notes;
+    const bool vendor = notes.has(Note::v1_fragmentation_vid);
+    if (sighting.facts.header.major == 1) {
+        if (vendor) return Fragmentation::v1;
+        return before == Fragmentation::unknown ? Fragmentation::none : before;
+    }
+    if (notes.has(Note::fragmentation_supported)) return Fragmentation::ike;
+    if (vendor) return Fragmentation::cisco;
+    return sighting.facts.cut ? before : Fragmentation::none;
+}
+
+} // namespace
+
+void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    const auto& facts = sighting.facts;
+    const bool is_v1 = facts.header.major == 1;
+    if (sighting.role == Role::response) sighting.unasked = !answers_request(entry, sighting);
+    if (sighting.transport == Transport::skf || sighting.transport == Transport::v1 ||
+        sighting.transport == Transport::cisco)
+        follow_fragment(entry, sighting, sighting.repeat);
+    if (sighting.unasked) return;
+    follow_addresses(index, sighting);
+    if (is_v1) {
+        apply_v1(index, sighting);
+    } else if (sighting.role == Role::request) {
+        apply_request(index, sighting);
+    } else {
+        apply_response(index, sighting);
+    }
+}
+
+bool Tracker::State::answers_request(const Entry& entry, const Sighting& sighting) const {
+    const auto& messages = entry.handshake.messages;
+    const auto& seen = sighting.item.seen;
+    const auto exchange = sighting.exchange();
+    const bool is_v1 = exchange.version == 1;
+    for (auto record = messages.rbegin(); record != messages.rend(); ++record) {
+        if (record->from_initiator == sighting.from_initiator) continue;
+        // IKEv1's messages have no ids to match; the latest of the other side is what is answered.
+        if (!is_v1 && (record->exchange != exchange || record->role != Role::request)) continue;
+        if (!record->source.port) continue;
+        if (goes_back(*record, seen.source, seen.destination, *policy)) return true;
+        if (is_v1) return false;
+    }
+    // IKEv1's responder may begin an exchange of its own in an SA we did not see being made.
+    return is_v1 && entry.handshake.mid_stream && messages.empty();
+}
+
+void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    const auto& header = sighting.facts.header;
+    const bool is_opening = is_opening_exchange(2, header.exchange_type);
+    auto& asked = entry.asked[sighting.from_initiator ? 0 : 1];
+    const bool is_new = !asked.any || asked.message_id != header.message_id ||
+                        asked.type != header.exchange_type || (is_opening && !sighting.repeat);
+    if (is_new) {
+        const bool with_cookie = is_opening && sighting.facts.notes.has(Note::cookie);
+        const bool presupposes = header.message_id > asked.message_id || with_cookie;
+        const bool unseen = asked.any && !asked.answered && !asked.answer_part;
+        if (presupposes && unseen && !handshake.mid_stream) mark_half_view(entry, sighting.time);
+        if (asked.any || !sighting.repeat) reopen(entry);
+        asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
+        entry.tail_pending = false;
+        if (sighting.from_initiator) {
+            entry.answer = Answer::none;
+            if (handshake.auth_answered && !is_auth_exchange(header.exchange_type))
+                entry.after_answer = true;
+        }
+    }
+    asked.complete = asked.complete || (sighting.whole && !sighting.item.seen.refused);
+    if (is_zero(handshake.responder_spi) && !is_opening)
+        handshake.responder_spi = header.responder_spi;
+    if (is_opening) {
+        if (!sighting.repeat && sighting.from_initiator) learn_side(entry, sighting);
+        return;
+    }
+    if (sighting.from_client && handshake.init_answered &&
+        header.responder_spi == handshake.responder_spi)
+        prove(index, sighting.time);
+    if (is_auth_exchange(header.exchange_type)) {
+        if (entry.first_auth_id == 0) entry.first_auth_id = header.message_id;
+        set_stage(entry, header.message_id > entry.first_auth_id ? Stage::eap : Stage::auth);
+        if (sighting.whole && sighting.from_initiator)
+            handshake.auth_request_transport = sighting.transport;
+    } else if (header.exchange_type == ike_intermediate) {
+        set_stage(entry, Stage::intermediate);
+    }
+    if (is_new) look_for_evidence(index, sighting);
+}
+
+void Tracker::State::apply_response(std::uint32_t index, const Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    const auto& header = sighting.facts.header;
+    auto& asked = entry.asked[sighting.from_initiator ? 1 : 0];
+    const bool is_current =
+        asked.any && asked.message_id == header.message_id && asked.type == header.exchange_type;
+    if (!is_current) return;
+    asked.answer_part = true;
+    if (!sighting.whole || sighting.item.seen.refused || sighting.repeat) return;
+    if (!asked.answered) reopen(entry);
+    asked.answered = true;
+    if (sighting.from_initiator) return;
+    entry.tail_pending = false;
+    if (is_opening_exchange(2, header.exchange_type)) {
+        take_init_answer(entry, sighting);
+    } else if (is_auth_exchange(header.exchange_type)) {
+        take_auth_answer(entry, sighting);
+    } else if (header.exchange_type == create_child_sa) {
+        look_for_evidence(index, sighting);
+    }
+}
+
+/// Only an answer with SA, KE and Nonce (on resumption: Nonce) tells what the server can do;
+/// COOKIE, INVALID_KE_PAYLOAD and their like do not (DIAGNOSES D01).
+void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
+    const auto& notes = sighting.facts.notes;
+    auto& handshake = entry.handshake;
+    const bool is_real =
+        notes.has(Note::nonce) && (sighting.facts.header.exchange_type == ike_session_resume ||
+                                   (notes.has(Note::sa) && notes.has(Note::ke)));
+    if (is_real) {
+        entry.answer = Answer::real;
+        handshake.init_answered = true;
+        handshake.responder_spi = sighting.facts.header.responder_spi;
+        learn_side(entry, sighting);
+    } else if (notes.has(Note::redirect)) {
+        entry.answer = Answer::redirect;
+    } else {
+        entry.answer = sighting.facts.error_notify != 0 ? Answer::refusal : Answer::cookie;
+    }
+}
+
+void Tracker::State::take_auth_answer(Entry& entry, const Sighting& sighting) {
+    auto& handshake = entry.handshake;
+    handshake.auth_answered = sighting.time;
+    handshake.auth_response_transport = sighting.transport;
+    entry.after_answer = false;
+    entry.answer_bytes = sighting.facts.header.length;
+    if (sighting.transport != Transport::whole && sighting.transport != Transport::ip)
+        for (const auto& set : handshake.sets)
+            if (set.exchange == sighting.exchange() && set.role == Role::response)
+                entry.answer_bytes = set.bytes;
+    const bool clear_error =
+        !sighting.facts.notes.has(Note::encrypted) && sighting.facts.error_notify != 0;
+    entry.answer = clear_error ? Answer::refusal : Answer::real;
+}
+
+/// Signs that the SA stands, without decrypting (DESIGN §6, `established`).
+void Tracker::State::look_for_evidence(std::uint32_t index, const Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    const auto& header = sighting.facts.header;
+    if (!is_later_exchange(2, header.exchange_type)) return;
+    if (!sighting.facts.notes.has(Note::encrypted)) return;
+    if (header.responder_spi != handshake.responder_spi) return;
+    if (handshake.mid_stream && !handshake.auth_answered) {
+        // First met in such an exchange: an SA that stands.
+        if (!handshake.auth_request_transport)
+            establish(index, Basis::later_exchange, sighting.time);
+        return;
+    }
+    if (!handshake.auth_answered) return;
+    const bool is_answer = sighting.role == Role::response;
+    if (entry.answer_bytes <= refusal_bytes) {
+        // A childless SA's answer can be as short as a refusal; a child made later tells.
+        if (is_answer && header.exchange_type == create_child_sa)
+            establish(index, Basis::later_exchange, sighting.time);
+        return;
+    }
+    if (is_answer) return;
+    const bool by_responder = !sighting.from_initiator;
+    const bool not_a_refusal = header.exchange_type != informational;
+    if (by_responder || not_a_refusal || sighting.time - *handshake.auth_answered >= later_after)
+        establish(index, Basis::later_exchange, sighting.time);
+}
+
+void Tracker::State::learn_side(Entry& entry, const Sighting& sighting) {
+    auto& handshake = entry.handshake;
+    auto& side = sighting.from_client ? handshake.client_side : handshake.server_side;
+    side.fragmentation = announced(sighting, side.fragmentation);
+    if (sighting.facts.notes.has(Note::intermediate_supported)) side.intermediate_supported = true;
+    if (sighting.opening == nullptr) return;
+    const auto& opening = *sighting.opening;
+    if (opening.source_as_sent) side.behind_nat = !*opening.source_as_sent;
+    if (opening.destination_as_sent) side.other_behind_nat = !*opening.destination_as_sent;
+    for (const auto vendor : opening.vendors) {
+        const auto& known = vendors_.at(vendor);
+        add_vendor(side, known.name);
+        if (side.vendor.empty()) side.vendor = known.vendor;
+    }
+    for (const auto& vendor : opening.unknown_vendors) add_vendor(side, hex(vendor));
+    if (opening.transforms.empty()) return;
+    auto& transforms = sighting.from_initiator ? handshake.offered : handshake.chosen;
+    transforms.assign(opening.transforms.begin(), opening.transforms.end());
+}
+
+// IKEv1 -----------------------------------------------------------------------------------------
+
+void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    const auto& header = sighting.facts.header;
+    const bool repeat = sighting.repeat && !sighting.whole;
+    if (is_zero(handshake.responder_spi) &&
+        (!sighting.from_initiator || handshake.mid_stream || entry.v1_messages[0] > 0))
+        handshake.responder_spi = header.responder_spi;
+    if (header.exchange_type == v1_informational) {
+        if (!sighting.repeat) apply_v1_informational(index, sighting);
+        return;
+    }
+    if (!is_opening_exchange(1, header.exchange_type)) {
+        const bool is_evidence = !sighting.repeat && sighting.facts.notes.has(Note::encrypted);
+        if (is_evidence) establish(index, Basis::later_exchange, sighting.time);
+        return;
+    }
+    if (sighting.from_client && handshake.client_is_initiator && handshake.init_answered &&
+        header.responder_spi == handshake.responder_spi)
+        prove(index, sighting.time);
+    auto& asked = entry.asked[0];
+    if (!sighting.whole) {
+        if (!sighting.from_initiator) asked.answer_part = true;
+        return;
+    }
+    if (repeat || (sighting.repeat && !sighting.facts.is_vendor_fragment)) return;
+    reopen(entry);
+    auto& count = entry.v1_messages[sighting.from_initiator ? 0 : 1];
+    if (count < 255) ++count;
+    learn_side(entry, sighting);
+    if (sighting.from_initiator) {
+        const bool unseen = asked.any && !asked.answered && !asked.answer_part;
+        const bool presupposes = !is_zero(header.responder_spi);
+        if (unseen && presupposes && !handshake.mid_stream) mark_half_view(entry, sighting.time);
+        asked = {.message_id = header.message_id,
+                 .type = header.exchange_type,
+                 .any = true,
+                 .complete = true};
+        entry.answer = Answer::none;
+        entry.tail_pending = false;
+    } else {
+        asked.answered = true;
+        entry.answer = Answer::real;
+        entry.tail_pending = false;
+        handshake.init_answered = true;
+    }
+    const bool carries_identity = (header.exchange_type == v1_main_mode && count == 3) ||
+                                  (header.exchange_type == v1_aggressive && count == 2);
+    if (carries_identity) {
+        set_stage(entry, Stage::auth);
+        (sighting.from_initiator ? handshake.auth_request_transport
+                                 : handshake.auth_response_transport) = sighting.transport;
+    }
+    if (is_phase1_complete(entry)) handshake.auth_answered = sighting.time;
+}
+
+/// In phase 1 an INFORMATIONAL of the responder refuses; long after it, it shows an SA that stands.
+void Tracker::State::apply_v1_informational(std::uint32_t index, const Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    const auto& handshake = entry.handshake;
+    const bool encrypted = sighting.facts.notes.has(Note::encrypted);
+    if (handshake.mid_stream) {
+        if (encrypted && entry.v1_messages == decltype(entry.v1_messages){})
+            establish(index, Basis::later_exchange, sighting.time);
+        return;
+    }
+    if (handshake.auth_answered) {
+        entry.after_answer = true;
+        if (encrypted && sighting.time - *handshake.auth_answered >= later_after)
+            establish(index, Basis::later_exchange, sighting.time);
+        return;
+    }
+    const bool refuses = !sighting.from_initiator && entry.asked[0].any &&
+                         (encrypted || sighting.facts.error_notify != 0);
+    if (!refuses) return;
+    entry.asked[0].answered = true;
+    entry.answer = Answer::refusal;
+}
+
+} // namespace ikefrag

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/fragment_sets.hpp"
+
+#include <algorithm>
+
+namespace ikefrag {
+
+namespace {
+
+constexpr std::uint16_t told_apart = 256;
+
+bool has_number(const FragmentSet& set, std::uint16_t number) noexcept {
+    const auto bit = static_cast<unsigned>(number - 1);
+    return (set.present[bit / 64] >> (bit % 64) & 1) != 0;
+}
+
+void set_number(FragmentSet& set, std::uint16_t number) noexcept {
+    const auto bit = static_cast<unsigned>(number - 1);
+    set.present[bit / 64] |= std::uint64_t{1} << (bit % 64);
+}
+
+FragmentSet* find_latest(std::vector<FragmentSet>& sets, const FragmentOf& of) noexcept {
+    const auto found = std::find_if(sets.rbegin(), sets.rend(), [&of](const FragmentSet& set) {
+        return set.exchange == of.exchange && set.direction == of.direction &&
+               set.role == of.role && set.transport == of.transport;
+    });
+    return found == sets.rend() ? nullptr : &*found;
+}
+
+FragmentSet fresh(const FragmentOf& of) noexcept {
+    FragmentSet set;
+    set.exchange = of.exchange;
+    set.direction = of.direction;
+    set.role = of.role;
+    set.transport = of.transport;
+    set.first_time = of.time;
+    return set;
+}
+
+FragmentSet& append(std::vector<FragmentSet>& sets, const FragmentOf& of) {
+    if (sets.size() == max_sets) sets.erase(sets.begin());
+    sets.push_back(fresh(of));
+    return sets.back();
+}
+
+/// Whether this piece belongs to the message after the one of `set`.
+bool begins_next(const FragmentSet& set, const FragmentOf& of, const FragmentHeader& fragment) {
+    if (of.transport == Transport::skf) return false;
+    return has_number(set, fragment.number) && !of.same_bytes_seen;
+}
+
+} // namespace
+
+SetChange
+add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment) {
+    SetChange change;
+    if (fragment.number == 0 || fragment.number > told_apart) return change;
+    auto* set = find_latest(sets, of);
+    if (set == nullptr || begins_next(*set, of, fragment)) {
+        change.abandoned = set != nullptr && !set->complete;
+        set = &append(sets, of);
+        change.started = true;
+    } else if (of.transport == Transport::skf && fragment.total != set->total) {
+        if (fragment.total < set->total) return change;
+        change.abandoned = !set->complete;
+        change.started = true;
+        auto next = fresh(of);
+        next.previous_total = set->total;
+        next.previous_largest_bytes = set->largest_bytes;
+        *set = next;
+    }
+    change.set = set;
+    if (fragment.total != 0) set->total = fragment.total;
+    set->last_time = of.time;
+    if (fragment.number == 1) ++set->attempts;
+    if (has_number(*set, fragment.number)) {
+        change.repeated = true;
+        return change;
+    }
+    set_number(*set, fragment.number);
+    ++set->seen;
+    set->bytes += of.message_bytes;
+    set->largest_bytes = std::max(set->largest_bytes, of.datagram_bytes);
+    set->ip_fragmented = set->ip_fragmented || of.ip_fragmented;
+    if (!set->complete && set->total != 0 && set->seen == set->total)
+        set->complete = change.completed = true;
+    return change;
+}
+
+} // namespace ikefrag

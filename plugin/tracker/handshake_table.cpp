@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/handshake_table.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace ikefrag {
+
+namespace {
+
+std::array<std::uint64_t, 2> words_of(const IpAddress& address) noexcept {
+    std::array<std::uint64_t, 2> words{};
+    std::memcpy(words.data(), address.bytes.data(), sizeof(words));
+    return words;
+}
+
+} // namespace
+
+std::uint64_t Keys::of(const Spi& spi, std::uint8_t version) const noexcept {
+    std::array<std::uint64_t, 2> words{0, version};
+    std::memcpy(words.data(), spi.data(), spi.size());
+    return hash_(words);
+}
+
+std::uint64_t Keys::of(const IpAddress& address) const noexcept { return hash_(words_of(address)); }
+
+std::uint64_t Keys::of(const Endpoint& endpoint) const noexcept {
+    const auto words = words_of(endpoint.address);
+    const std::array<std::uint64_t, 3> all{words[0], words[1], endpoint.port};
+    return hash_(all);
+}
+
+std::uint64_t Keys::of_pair(const IpAddress& a, const IpAddress& b) const noexcept {
+    const auto& low = std::min(a, b);
+    const auto& high = std::max(a, b);
+    const auto first = words_of(low);
+    const auto second = words_of(high);
+    const std::array<std::uint64_t, 4> all{first[0], first[1], second[0], second[1]};
+    return hash_(all);
+}
+
+std::uint32_t HandshakeTable::find(const Spi& spi, std::uint8_t version) const {
+    return by_spi_.find(keys_.of(spi, version), [&](std::uint32_t index) {
+        const auto& handshake = entries_.at(index).handshake;
+        return handshake.initiator_spi == spi && handshake.version == version;
+    });
+}
+
+std::uint32_t HandshakeTable::find_pair(std::uint64_t pair) const {
+    return by_pair_.find(pair,
+                         [&](std::uint32_t index) { return entries_.at(index).pair == pair; });
+}
+
+std::uint32_t HandshakeTable::add(const Spi& spi, std::uint8_t version, std::uint64_t pair) {
+    const auto index = entries_.make();
+    auto& entry = entries_.at(index);
+    entry.handshake.initiator_spi = spi;
+    entry.handshake.version = version;
+    entry.pair = pair;
+    by_spi_.insert(keys_.of(spi, version), index);
+    link_pair(index);
+    created_.push_back(entries_, index);
+    weak_.push_back(entries_, index);
+    return index;
+}
+
+void HandshakeTable::remove(std::uint32_t index) {
+    const auto& entry = entries_.at(index);
+    unlink_pair(index);
+    by_spi_.erase(keys_.of(entry.handshake.initiator_spi, entry.handshake.version), index);
+    created_.remove(entries_, index);
+    (entry.strong ? strong_ : weak_).remove(entries_, index);
+    entries_.destroy(index);
+}
+
+void HandshakeTable::touch(std::uint32_t index) {
+    (entries_.at(index).strong ? strong_ : weak_).move_to_back(entries_, index);
+}
+
+void HandshakeTable::promote(std::uint32_t index) {
+    auto& entry = entries_.at(index);
+    if (entry.strong) return;
+    weak_.remove(entries_, index);
+    strong_.push_back(entries_, index);
+    entry.strong = true;
+}
+
+void HandshakeTable::move_pair(std::uint32_t index, std::uint64_t pair) {
+    if (entries_.at(index).pair == pair) return;
+    unlink_pair(index);
+    entries_.at(index).pair = pair;
+    link_pair(index);
+}
+
+void HandshakeTable::link_pair(std::uint32_t index) {
+    auto& entry = entries_.at(index);
+    const auto newest = find_pair(entry.pair);
+    entry.same_pair = {no_index, newest};
+    if (newest == no_index) {
+        by_pair_.insert(entry.pair, index);
+        return;
+    }
+    entries_.at(newest).same_pair.before = index;
+    by_pair_.replace(entry.pair, newest, index);
+}
+
+void HandshakeTable::unlink_pair(std::uint32_t index) {
+    auto& entry = entries_.at(index);
+    const auto [newer, older] = entry.same_pair;
+    if (older != no_index) entries_.at(older).same_pair.before = newer;
+    if (newer != no_index) {
+        entries_.at(newer).same_pair.after = older;
+    } else if (older != no_index) {
+        by_pair_.replace(entry.pair, index, older);
+    } else {
+        by_pair_.erase(entry.pair, index);
+    }
+    entry.same_pair = {};
+}
+
+std::uint32_t HandshakeTable::least_useful() const noexcept {
+    // Strangers keep at most half of the table from those who showed themselves.
+    if (weak_.size() >= strong_.size() || strong_.size() == 0) return weak_.first();
+    return strong_.first();
+}
+
+} // namespace ikefrag

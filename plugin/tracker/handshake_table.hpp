@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/gate/siphash.hpp"
+#include "plugin/handshake.hpp"
+#include "plugin/tracker/entry.hpp"
+#include "plugin/tracker/hash_index.hpp"
+#include "plugin/tracker/slab.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace ikefrag {
+
+/// Keyed hashes of what strangers choose.
+class Keys {
+public:
+    explicit Keys(const std::array<std::uint8_t, 16>& seed) noexcept : hash_(seed) {}
+
+    [[nodiscard]] std::uint64_t of(const Spi& spi, std::uint8_t version) const noexcept;
+    [[nodiscard]] std::uint64_t of(const IpAddress& address) const noexcept;
+    [[nodiscard]] std::uint64_t of(const Endpoint& endpoint) const noexcept;
+    /// The same for both orders.
+    [[nodiscard]] std::uint64_t of_pair(const IpAddress& a, const IpAddress& b) const noexcept;
+
+private:
+    SipHash hash_;
+};
+
+/// Keeps handshakes: found by initiator SPI and version, or by the pair of addresses.
+///
+/// Two lists by latest use: those whose client showed that it receives, and the others, so that
+/// strangers push out strangers first.
+class HandshakeTable {
+public:
+    explicit HandshakeTable(const Keys& keys) : keys_(keys) {}
+
+    [[nodiscard]] std::uint32_t find(const Spi& spi, std::uint8_t version) const;
+    /// The newest handshake between two addresses; follow Entry::same_pair for older ones.
+    [[nodiscard]] std::uint32_t find_pair(std::uint64_t pair) const;
+    /// A new one, the newest of its pair.
+    std::uint32_t add(const Spi& spi, std::uint8_t version, std::uint64_t pair);
+    void remove(std::uint32_t index);
+    void touch(std::uint32_t index);
+    /// Its client showed that it receives.
+    void promote(std::uint32_t index);
+    /// Its latest addresses are another pair's now.
+    void move_pair(std::uint32_t index, std::uint64_t pair);
+
+    /// The one to give up first.
+    [[nodiscard]] std::uint32_t least_useful() const noexcept;
+    [[nodiscard]] Entry& at(std::uint32_t index) noexcept { return entries_.at(index); }
+    [[nodiscard]] const Entry& at(std::uint32_t index) const noexcept { return entries_.at(index); }
+    [[nodiscard]] bool holds(std::uint32_t index) const noexcept { return entries_.holds(index); }
+    [[nodiscard]] std::uint32_t first() const noexcept { return created_.first(); }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+
+private:
+    void link_pair(std::uint32_t index);
+    void unlink_pair(std::uint32_t index);
+
+    const Keys& keys_;
+    Slab<Entry> entries_;
+    HashIndex by_spi_;
+    HashIndex by_pair_;
+    IndexList<Entry, &Entry::created> created_;
+    IndexList<Entry, &Entry::used> weak_;
+    IndexList<Entry, &Entry::used> strong_;
+};
+
+} // namespace ikefrag

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/state.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace ikefrag {
+
+namespace {
+
+/// A peer's row is written anew at least so often while it is seen.
+constexpr auto seen_again_after = std::chrono::hours(1);
+
+/// What a peer can do, after one more handshake showed `now`.
+///
+/// A server echoes 16430 only to a client that offers it (DIAGNOSES §1.3), so its silence towards
+/// one that does not takes nothing back.
+Fragmentation learned(Fragmentation before, Fragmentation now, bool was_asked) noexcept {
+    if (now == Fragmentation::unknown) return before;
+    if (now == Fragmentation::none && !was_asked && before != Fragmentation::unknown) return before;
+    return now;
+}
+
+} // namespace
+
+/// The client has shown that it receives: now, and not before, what both sides said is stored.
+void Tracker::State::prove(std::uint32_t index, TimePoint time) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    if (handshake.proven) return;
+    handshake.proven = true;
+    handshakes.promote(index);
+    if (handshake.probe) return;
+    store_peer(entry, PeerRole::client, time);
+    store_peer(entry, PeerRole::server, time);
+    proven_changed_ = true;
+    if (handshake.client_side.fragmentation == Fragmentation::ike)
+        tally_of(handshake).counts.fragmentation_supported =
+            handshake.server_side.fragmentation == Fragmentation::ike;
+    for (const auto direction : {Direction::to_server, Direction::to_peer})
+        if (const auto bytes = handshake.path_mtu_bytes[ikefrag::index(direction)]; bytes != 0)
+            tally_of(handshake).path_mtu[ikefrag::index(direction)].add(bytes, time);
+    note_peer_mtu(entry, time);
+}
+
+void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint time) {
+    const auto& handshake = entry.handshake;
+    const bool is_client = role == PeerRole::client;
+    const auto& side = is_client ? handshake.client_side : handshake.server_side;
+    const auto& address = (is_client ? handshake.client : handshake.server).address;
+    auto* known = peers.find(address);
+    if (known == nullptr) {
+        Peer peer;
+        peer.address = address;
+        peer.first_seen = peer.last_seen = time;
+        const auto facts = transition_of(address, *policy);
+        peer.transition = facts.transition;
+        peer.embedded = facts.embedded;
+        auto added = peers.add(peer);
+        known = added.entry;
+        known->server = static_cast<std::uint16_t>(tallies_.size());
+        if (added.evicted) {
+            ++totals_.evicted_peers;
+            count_peer(*added.evicted, false);
+            emit(time, PeerForgotten{added.evicted->peer.address});
+        }
+    } else {
+        peers.touch(*known);
+        count_peer(*known, false);
+    }
+    auto& peer = known->peer;
+    const auto before = peer.fragmentation;
+    const bool was_asked = is_client || handshake.client_side.fragmentation == Fragmentation::ike ||
+                           handshake.client_side.fragmentation == Fragmentation::v1;
+    const bool is_news = peer.role != role || time - peer.last_seen >= seen_again_after ||
+                         peer.first_seen == time ||
+                         (!side.vendor.empty() && side.vendor != peer.vendor);
+    peer.role = role;
+    peer.fragmentation = learned(before, side.fragmentation, was_asked);
+    if (!side.vendor.empty()) peer.vendor = side.vendor;
+    peer.last_seen = std::max(peer.last_seen, time);
+    known->server =
+        static_cast<std::uint16_t>(handshake.server_index.value_or(tallies_.size() - 1));
+    count_peer(*known, true);
+    if (before != peer.fragmentation && before != Fragmentation::unknown) {
+        peer.fragmentation_changed = time;
+        emit(time, CapabilityChanged{address, role, before, peer.fragmentation});
+    }
+    if (is_news || before != peer.fragmentation) emit(time, PeerChanged{address});
+}
+
+void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
+    if (entry.server >= tallies_.size()) return;
+    auto& counts = tallies_[entry.server].counts;
+    const auto step = [add](std::uint64_t& count) {
+        if (add) {
+            ++count;
+        } else if (count > 0) {
+            --count;
+        }
+    };
+    step(counts.peers_by_fragmentation[index(entry.peer.fragmentation)]);
+    step(counts.peers_by_transition[index(entry.peer.transition)]);
+    step(counts.peers_by_vendor[entry.peer.vendor]);
+}
+
+/// Counts how a handshake ended: for its server, and for the peers that are stored.
+void Tracker::State::note_end(const Entry& entry, TimePoint time) {
+    const auto& handshake = entry.handshake;
+    if (handshake.probe || handshake.mid_stream) return;
+    auto& counts = tally_of(handshake).counts;
+    const bool established = handshake.outcome == Outcome::established;
+    if (established) {
+        ++counts.completed[handshake.version];
+        const auto end = handshake.auth_answered.value_or(handshake.last_time);
+        const auto took = std::chrono::duration<double>(end - handshake.first_time).count();
+        count_in(counts.duration, duration_bounds, took);
+        counts.duration_sum_seconds += took;
+    } else if (handshake.outcome == Outcome::failed) {
+        const auto* cause = diagnostician.cause_of(handshake.number);
+        ++counts.failed[cause == nullptr ? "unnamed" : std::string(cause->diagnosis->slug)];
+    } else {
+        return;
+    }
+    for (const auto* end : {&handshake.client, &handshake.server}) {
+        auto* peer = handshake.proven ? peers.find(end->address) : nullptr;
+        if (peer == nullptr) continue;
+        ++(established ? peer->peer.handshakes_ok : peer->peer.handshakes_failed);
+        peer->peer.last_seen = std::max(peer->peer.last_seen, handshake.last_time);
+        emit(time, PeerChanged{end->address});
+    }
+}
+
+void Tracker::State::note_path_mtu(Entry& entry,
+                                   Direction direction,
+                                   std::uint32_t bytes,
+                                   TimePoint time) {
+    if (bytes == 0) return;
+    auto& known = entry.handshake.path_mtu_bytes[index(direction)];
+    if (known == 0 || bytes < known) known = bytes;
+    if (!entry.handshake.proven) return;
+    tally_of(entry.handshake).path_mtu[index(direction)].add(bytes, time);
+    note_peer_mtu(entry, time);
+}
+
+void Tracker::State::note_peer_mtu(const Entry& entry, TimePoint time) {
+    auto* peer = peers.find(entry.handshake.client.address);
+    if (peer == nullptr) return;
+    for (const auto bytes : entry.handshake.path_mtu_bytes)
+        if (bytes != 0) peer->path_mtu.add(bytes, time);
+    peer->peer.path_mtu_bytes = peer->path_mtu.at(time);
+}
+
+void Tracker::State::restore_peer(const Peer& peer) {
+    if (peers.is_full() || peers.find(peer.address) != nullptr) return;
+    auto& entry = *peers.add(peer).entry;
+    entry.peer.path_mtu_bytes = 0;
+    const auto facts = transition_of(peer.address, *policy);
+    entry.peer.transition = facts.transition;
+    entry.peer.embedded = facts.embedded;
+    entry.server =
+        static_cast<std::uint16_t>(policy->server_of(peer.address).value_or(tallies_.size() - 1));
+    count_peer(entry, true);
+    proven_changed_ = true;
+}
+
+bool Tracker::State::forget_peer(const IpAddress& address) {
+    const auto* entry = peers.find(address);
+    if (entry == nullptr) return false;
+    count_peer(*entry, false);
+    peers.remove(address);
+    proven_changed_ = true;
+    emit(now_, PeerForgotten{address});
+    return true;
+}
+
+void Tracker::State::forget_peers_before(TimePoint time) {
+    std::vector<IpAddress> old;
+    peers.for_each([&](const PeerEntry& entry) {
+        if (entry.peer.last_seen < time) old.push_back(entry.peer.address);
+    });
+    for (const auto& address : old) forget_peer(address);
+}
+
+std::shared_ptr<const std::vector<IpAddress>> Tracker::State::proven_sources() const {
+    if (proven_changed_ || proven_ == nullptr) {
+        proven_ =
+            std::make_shared<const std::vector<IpAddress>>(peers.newest(limits.proven_sources));
+        proven_changed_ = false;
+    }
+    return proven_;
+}
+
+} // namespace ikefrag

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/state.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ikefrag {
+
+namespace {
+
+constexpr unsigned max_of_pair = 64;
+constexpr std::size_t max_icmp = 16;
+constexpr std::uint32_t lowest_mtu_v4 = 68;
+constexpr std::uint32_t believed_mtu_v4 = 576;
+constexpr std::uint32_t lowest_mtu_v6 = 1280;
+
+enum class IcmpKind : std::uint8_t { frag_needed, reassembly_timeout, unreachable, other };
+
+IcmpKind kind_of(const IcmpSeen& seen) noexcept {
+    const auto type = seen.type;
+    if (seen.reporter.family == Family::ipv4) {
+        if (type == 3) return seen.code == 4 ? IcmpKind::frag_needed : IcmpKind::unreachable;
+        return type == 11 && seen.code == 1 ? IcmpKind::reassembly_timeout : IcmpKind::other;
+    }
+    if (type == 2) return IcmpKind::frag_needed;
+    if (type == 3 && seen.code == 1) return IcmpKind::reassembly_timeout;
+    return type == 1 ? IcmpKind::unreachable : IcmpKind::other;
+}
+
+/// A next-hop MTU that can be true: as small as links get, and smaller than what did not fit.
+bool is_believable(const IcmpSeen& seen) noexcept {
+    const auto least = seen.reporter.family == Family::ipv4 ? believed_mtu_v4 : lowest_mtu_v6;
+    return seen.mtu >= least && (seen.quoted_bytes == 0 || seen.mtu < seen.quoted_bytes);
+}
+
+bool is_absurd(const IcmpSeen& seen) noexcept {
+    return seen.reporter.family == Family::ipv4 ? seen.mtu < lowest_mtu_v4
+                                                : seen.mtu < lowest_mtu_v6;
+}
+
+/// The message of the timeline whose addresses and ports an ICMP error quotes, or null.
+const MessageRecord* find_quoted_message(const Handshake& handshake, const IcmpSeen& seen) {
+    const auto& messages = handshake.messages;
+    const auto found =
+        std::find_if(messages.rbegin(), messages.rend(), [&seen](const MessageRecord& record) {
+            const bool as_seen = record.source == seen.quoted_source &&
+                                 record.destination == seen.quoted_destination;
+            const auto& left_source = record.left_source.value_or(record.source);
+            const auto& left_destination = record.left_destination.value_or(record.destination);
+            return as_seen || (left_source == seen.quoted_source &&
+                               left_destination == seen.quoted_destination);
+        });
+    return found == messages.rend() ? nullptr : &*found;
+}
+
+} // namespace
+
+// Datagrams that never became whole -------------------------------------------------------------
+
+void Tracker::State::follow_lost(const LostItem& item, TimePoint time, Leg leg) {
+    if (!item.facts) {
+        follow_tail(item, time, leg);
+        return;
+    }
+    const auto& header = item.facts->header;
+    auto index = handshakes.find(header.initiator_spi, header.major);
+    const Endpoint source{item.lost.source, item.lost.source_port};
+    const Endpoint destination{item.lost.destination, item.lost.destination_port};
+    if (index == no_index) {
+        const bool begins = is_opening_exchange(header.major, header.exchange_type) &&
+                            !header.is_response() && is_zero(header.responder_spi);
+        if (!begins) {
+            diagnostician.stray(item.lost, time);
+            take_steps();
+            return;
+        }
+        index = add_handshake(*item.facts, source, destination, time);
+    }
+    const auto& handshake = handshakes.at(index).handshake;
+    const bool from_client =
+        is_from_client(handshake, header, item.lost.source, item.lost.destination);
+    apply_lost(index, item, from_client, time, leg);
+}
+
+/// Tails alone name no handshake; an attempt between the two addresses that waits for more is the
+/// one they belong to.
+void Tracker::State::follow_tail(const LostItem& item, TimePoint time, Leg leg) {
+    const auto& lost = item.lost;
+    auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination));
+    for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
+        if (!handshakes.at(index).handshake.ended) break;
+        index = handshakes.at(index).same_pair.after;
+    }
+    const bool not_ike = lost.packet_class && *lost.packet_class != PacketClass::ike;
+    if (index == no_index || not_ike || handshakes.at(index).handshake.ended) {
+        diagnostician.stray(lost, time);
+        take_steps();
+        return;
+    }
+    const auto& handshake = handshakes.at(index).handshake;
+    const bool from_client =
+        lost.source == handshake.client.address || lost.destination == handshake.server.address;
+    apply_lost(index, item, from_client, time, leg);
+}
+
+void Tracker::State::apply_lost(
+    std::uint32_t index, const LostItem& item, bool from_client, TimePoint time, Leg leg) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    const auto& lost = item.lost;
+    MessageRecord record;
+    record.time = lost.first_time == TimePoint{} ? time : lost.first_time;
+    record.leg = leg;
+    record.exchange.version = handshake.version;
+    record.direction = from_client ? Direction::to_server : Direction::to_peer;
+    record.from_initiator = from_client == handshake.client_is_initiator;
+    record.role = record.from_initiator ? Role::request : Role::response;
+    record.transport = Transport::ip;
+    record.complete = false;
+    record.refused = lost.reason != Reason::timeout && lost.enforced;
+    record.reason = lost.reason;
+    record.first_seen = lost.first_seen;
+    record.last_seen = lost.last_seen;
+    record.ip_fragments = lost.fragments;
+    record.message_bytes = lost.message_bytes;
+    record.datagram_bytes = lost.bytes;
+    record.first_fragment_bytes = lost.first_fragment_bytes;
+    record.source = {lost.source, lost.source_port};
+    record.destination = {lost.destination, lost.destination_port};
+    if (item.facts) {
+        const auto& header = item.facts->header;
+        record.exchange = {header.major, header.exchange_type, header.message_id};
+        if (header.major == 2) record.role = header.is_response() ? Role::response : Role::request;
+        record.notes = item.facts->notes;
+        record.skf_number = item.facts->fragment.number;
+        record.skf_total = item.facts->fragment.total;
+        record.head_digest = item.facts->head_digest;
+        record.message_bytes = header.length;
+        if (item.facts->is_skf) record.transport = Transport::skf;
+    }
+    record.retransmit =
+        item.facts && std::any_of(handshake.messages.begin(),
+                                  handshake.messages.end(),
+                                  [&record](const MessageRecord& earlier) {
+                                      return earlier.head_digest == record.head_digest &&
+                                             earlier.exchange == record.exchange &&
+                                             earlier.direction == record.direction;
+                                  });
+    if (record.role == Role::response) {
+        entry.asked[record.from_initiator ? 1 : 0].answer_part = true;
+    } else if (!item.facts) {
+        if (record.from_initiator) entry.tail_pending = true;
+    } else {
+        auto& asked = entry.asked[record.from_initiator ? 0 : 1];
+        const auto& header = item.facts->header;
+        const bool is_new = !asked.any || asked.message_id != header.message_id ||
+                            asked.type != header.exchange_type;
+        if (is_new) {
+            const bool unseen = asked.any && !asked.answered && !asked.answer_part;
+            if (unseen && header.message_id > asked.message_id && !handshake.mid_stream)
+                mark_half_view(entry, time);
+            reopen(entry);
+            asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
+            if (record.from_initiator) entry.answer = Answer::none;
+        }
+        if (is_auth_exchange(header.exchange_type)) set_stage(entry, Stage::auth);
+        if (from_client && handshake.init_answered &&
+            header.responder_spi == handshake.responder_spi)
+            prove(index, time);
+    }
+    handshake.last_time = std::max(handshake.last_time, record.time);
+    handshakes.touch(index);
+    append(entry, record);
+    if (lost.first_seen && item.facts)
+        note_path_mtu(entry, record.direction, lost.first_fragment_bytes, time);
+    request_review(index, time);
+    evict();
+}
+
+// ICMP ------------------------------------------------------------------------------------------
+
+std::uint32_t Tracker::State::find_quoted(const IcmpItem& item) const {
+    const auto& seen = item.seen;
+    if (item.quoted_spi) {
+        for (const auto version : {std::uint8_t{2}, std::uint8_t{1}})
+            if (const auto index = handshakes.find(*item.quoted_spi, version); index != no_index)
+                return index;
+        return no_index;
+    }
+    auto index = handshakes.find_pair(
+        keys.of_pair(seen.quoted_source.address, seen.quoted_destination.address));
+    for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
+        const auto& handshake = handshakes.at(index).handshake;
+        if (!handshake.ended && find_quoted_message(handshake, seen) != nullptr) return index;
+        index = handshakes.at(index).same_pair.after;
+    }
+    return no_index;
+}
+
+/// Believed only if it quotes what we saw: the SPI, or where it quotes less, the ports of a
+/// handshake in progress.
+void Tracker::State::follow_icmp(const IcmpItem& item, TimePoint time) {
+    const auto& seen = item.seen;
+    const auto kind = kind_of(seen);
+    if (kind == IcmpKind::other) return;
+    const auto family = seen.reporter.family;
+    ++totals_.icmp[ikefrag::index(family)][static_cast<std::size_t>(kind)];
+    const auto index = find_quoted(item);
+    if (index == no_index) return;
+    auto& entry = handshakes.at(index);
+    const auto* quoted = find_quoted_message(entry.handshake, seen);
+    if (quoted == nullptr) return;
+    if (kind == IcmpKind::frag_needed && is_absurd(seen)) return;
+    auto& records = entry.handshake.icmp;
+    if (records.size() < max_icmp)
+        records.push_back({.time = time,
+                           .reporter = seen.reporter,
+                           .type = seen.type,
+                           .code = seen.code,
+                           .family = family,
+                           .mtu = seen.mtu,
+                           .direction = quoted->direction});
+    if (kind == IcmpKind::frag_needed && is_believable(seen))
+        note_path_mtu(entry, quoted->direction, seen.mtu, time);
+    request_review(index, time);
+}
+
+// ESP -------------------------------------------------------------------------------------------
+
+/// ESP between two addresses shows that the newest handshake there whose IKE_AUTH was answered
+/// made an SA; in UDP its ports tell which of many behind one NAT.
+void Tracker::State::follow_esp(const EspSeen& seen, TimePoint time) {
+    const auto source = static_cast<std::uint32_t>(keys.of(seen.source));
+    const auto destination = static_cast<std::uint32_t>(keys.of(seen.destination));
+    auto index = handshakes.find_pair(keys.of_pair(seen.source.address, seen.destination.address));
+    for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
+        auto& entry = handshakes.at(index);
+        const bool same_ports =
+            seen.source.port == 0 ||
+            (entry.client_endpoint == source && entry.server_endpoint == destination) ||
+            (entry.client_endpoint == destination && entry.server_endpoint == source);
+        auto& handshake = entry.handshake;
+        if (same_ports && (handshake.auth_answered || entry.evidence != Basis::none)) {
+            handshake.esp_seen = true;
+            const bool accepted = handshake.version == 1 || entry.answer_bytes > refusal_bytes;
+            if (handshake.auth_answered && accepted && entry.answer != Answer::refusal)
+                establish(index, Basis::esp, time);
+            return;
+        }
+        index = entry.same_pair.after;
+    }
+}
+
+} // namespace ikefrag

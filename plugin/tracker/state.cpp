@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/state.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <type_traits>
+#include <utility>
+
+namespace ikefrag {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// A handshake of which nothing came for so long has ended: longer than strongSwan's longest gap
+/// but the last (42 s), shorter than the 120 s a capture runs on.
+constexpr auto idle_end = seconds(60);
+/// A handshake is reviewed so long after a message, so that a burst is reviewed once.
+constexpr auto review_delay = milliseconds(200);
+/// Losses of copies mute what was going on then, and what begins this soon after.
+constexpr auto loss_mutes = seconds(10);
+constexpr auto start_mutes = seconds(60);
+/// Source: DIAGNOSES §1.6, precondition (a).
+constexpr auto half_view_mutes = minutes(10);
+constexpr std::size_t max_events = 65'536;
+constexpr std::size_t max_half_view_servers = 4'096;
+
+std::vector<ServerTally> make_tallies(const Policy& policy) {
+    std::vector<ServerTally> tallies(policy.servers.size() + 1);
+    for (std::size_t i = 0; i < policy.servers.size(); ++i)
+        tallies[i].name = policy.servers[i].name;
+    for (auto& tally : tallies) tally.counts.duration.resize(duration_bounds.size() + 1);
+    return tallies;
+}
+
+} // namespace
+
+Tracker::State::State(PolicyPointer initial,
+                      const TrackerLimits& bounds,
+                      std::vector<VendorId> vendor_ids)
+    : policy(std::move(initial)), limits(bounds), keys(bounds.seed), handshakes(keys),
+      peers(keys, bounds.peers), diagnostician(policy, bounds.findings),
+      vendors_(std::move(vendor_ids)), tallies_(make_tallies(*policy)) {}
+
+// Time ------------------------------------------------------------------------------------------
+
+void Tracker::State::feed(const Observation& observation) {
+    window_.add(read(observation));
+    latest_ = std::max(latest_, observation.time);
+    drain(latest_ - limits.reorder_window);
+}
+
+void Tracker::State::expire(TimePoint now) {
+    latest_ = std::max(latest_, now);
+    const auto until = latest_ - limits.reorder_window;
+    drain(until);
+    run_deadlines(until);
+}
+
+void Tracker::State::drain(TimePoint until) {
+    while (const auto* item = window_.oldest(until)) {
+        run_deadlines(item->time);
+        follow(*item);
+        window_.remove_oldest();
+    }
+}
+
+void Tracker::State::run_deadlines(TimePoint until) {
+    while (!deadlines_.empty() && deadlines_.top().time <= until) {
+        const auto due = deadlines_.top();
+        deadlines_.pop();
+        if (!handshakes.holds(due.index)) continue;
+        auto& entry = handshakes.at(due.index);
+        if (entry.handshake.number != due.number || entry.wake != due.time) continue;
+        entry.wake = {};
+        now_ = std::max(now_, due.time);
+        if (!entry.handshake.ended && entry.handshake.last_time + idle_end <= due.time) {
+            finish(due.index, due.time);
+        } else if (entry.review_due != TimePoint{} && entry.review_due <= due.time) {
+            review(entry, due.time);
+        }
+        schedule(due.index);
+    }
+    now_ = std::max(now_, until);
+}
+
+std::optional<TimePoint> Tracker::State::next_deadline() const {
+    auto next = window_.oldest_time();
+    if (!deadlines_.empty() && (!next || deadlines_.top().time < *next))
+        next = deadlines_.top().time;
+    if (next) *next += limits.reorder_window;
+    return next;
+}
+
+/// Queues the next thing to do for a handshake, unless something as early is queued.
+void Tracker::State::schedule(std::uint32_t index) {
+    const auto& entry = handshakes.at(index);
+    std::optional<TimePoint> next;
+    if (!entry.handshake.ended) next = entry.handshake.last_time + idle_end;
+    if (entry.review_due != TimePoint{} && (!next || entry.review_due < *next))
+        next = entry.review_due;
+    if (next) wake(index, *next);
+}
+
+void Tracker::State::wake(std::uint32_t index, TimePoint time) {
+    auto& entry = handshakes.at(index);
+    if (entry.wake != TimePoint{} && entry.wake <= time) return;
+    entry.wake = time;
+    deadlines_.push({time, entry.handshake.number, index});
+}
+
+// Observations ----------------------------------------------------------------------------------
+
+Item Tracker::State::read(const Observation& observation) {
+    return std::visit(
+        [&](const auto& what) -> Item {
+            using What = std::decay_t<decltype(what)>;
+            if constexpr (std::is_same_v<What, MessageSeen>) {
+                return read_message(observation, what);
+            } else if constexpr (std::is_same_v<What, DatagramLost>) {
+                return read_lost(observation, what);
+            } else if constexpr (std::is_same_v<What, IcmpSeen>) {
+                IcmpItem item{what, std::nullopt};
+                item.seen.quoted_message = {};
+                Spi spi{};
+                if (what.quoted_message.size() >= spi.size()) {
+                    std::copy_n(what.quoted_message.begin(), spi.size(), spi.begin());
+                    item.quoted_spi = spi;
+                }
+                return {observation.time, observation.leg, item};
+            } else {
+                return {observation.time, observation.leg, what};
+            }
+        },
+        observation.what);
+}
+
+Item Tracker::State::read_message(const Observation& observation, const MessageSeen& seen) {
+    MessageItem item;
+    item.seen = seen;
+    item.seen.message = {};
+    if (spare_opening_ == no_index) spare_opening_ = openings_.make();
+    auto& opening = openings_.at(spare_opening_);
+    const auto facts = parse_message(
+        seen.message, seen.message_bytes, seen.source, seen.destination, vendors_, opening);
+    if (facts) {
+        item.facts = *facts;
+        if (facts->opening) item.opening = std::exchange(spare_opening_, no_index);
+    }
+    return {observation.time, observation.leg, item};
+}
+
+Item Tracker::State::read_lost(const Observation& observation, const DatagramLost& lost) {
+    LostItem item;
+    item.lost = lost;
+    item.lost.message = {};
+    if (!lost.message.empty()) {
+        OpeningFacts opening;
+        const auto facts = parse_message(lost.message,
+                                         lost.message_bytes,
+                                         {lost.source, lost.source_port},
+                                         {lost.destination, lost.destination_port},
+                                         vendors_,
+                                         opening);
+        if (facts) item.facts = *facts;
+    }
+    return {observation.time, observation.leg, item};
+}
+
+void Tracker::State::follow(const Item& item) {
+    now_ = std::max(now_, item.time);
+    if (const auto* message = std::get_if<MessageItem>(&item.what)) {
+        follow_message(*message, item.time, item.leg);
+        if (message->opening != no_index) openings_.destroy(message->opening);
+    } else if (const auto* lost = std::get_if<LostItem>(&item.what)) {
+        follow_lost(*lost, item.time, item.leg);
+    } else if (const auto* icmp = std::get_if<IcmpItem>(&item.what)) {
+        follow_icmp(*icmp, item.time);
+    } else if (const auto* esp = std::get_if<EspSeen>(&item.what)) {
+        follow_esp(*esp, item.time);
+    } else if (std::holds_alternative<TcpFallbackSeen>(item.what)) {
+        ++totals_.tcp_fallbacks;
+    } else if (const auto* copies = std::get_if<CopiesLost>(&item.what)) {
+        totals_.copies_lost += copies->count;
+        copies_lost_at_ = item.time;
+    }
+}
+
+// Handshakes ------------------------------------------------------------------------------------
+
+void Tracker::State::request_review(std::uint32_t index, TimePoint time) {
+    auto& entry = handshakes.at(index);
+    const auto due = time + review_delay;
+    if (entry.review_due == TimePoint{} || due < entry.review_due) entry.review_due = due;
+    schedule(index);
+}
+
+void Tracker::State::review(Entry& entry, TimePoint time) {
+    mute_where_unsure(entry);
+    diagnostician.review(entry.handshake, time);
+    take_steps();
+    const auto again =
+        entry.handshake.ended ? std::nullopt : diagnostician.review_at(entry.handshake, time);
+    // A deadline that is no later than now would keep us here for ever.
+    entry.review_due = again ? std::max(*again, time + review_delay) : TimePoint{};
+}
+
+void Tracker::State::take_steps() {
+    for (auto& step : diagnostician.take_steps()) {
+        const auto& finding = step.finding;
+        if (const auto known = by_number_.find(finding.handshake); known != by_number_.end())
+            handshakes.at(known->second).has_findings = true;
+        switch (step.change) {
+        case Diagnostician::Change::opened: {
+            const auto server = finding.server_index.value_or(tallies_.size() - 1);
+            auto& counts = tallies_[std::min(server, tallies_.size() - 1)].counts;
+            ++counts.diagnoses[{std::string(finding.diagnosis->slug), finding.actor}];
+            emit(step.time, FindingOpened{std::move(step.finding)});
+            break;
+        }
+        case Diagnostician::Change::updated:
+            emit(step.time, FindingUpdated{std::move(step.finding)});
+            break;
+        case Diagnostician::Change::closed:
+            emit(step.time, FindingClosed{std::move(step.finding)});
+            break;
+        }
+    }
+}
+
+void Tracker::State::emit(TimePoint time, decltype(Event::what) what) {
+    if (events_.size() == max_events) {
+        events_.pop_front();
+        ++totals_.events_lost;
+    }
+    events_.push_back({time, std::move(what)});
+}
+
+std::vector<Event> Tracker::State::take_events() {
+    std::vector<Event> taken(std::make_move_iterator(events_.begin()),
+                             std::make_move_iterator(events_.end()));
+    events_.clear();
+    return taken;
+}
+
+void Tracker::State::evict() {
+    while (handshakes.size() > limits.handshakes || message_count_ > limits.messages) {
+        const auto index = handshakes.least_useful();
+        if (index == no_index) return;
+        auto& entry = handshakes.at(index);
+        if (!entry.handshake.ended) {
+            count_stage(entry, false);
+            entry.handshake.ended = true;
+            const auto [outcome, basis] = conclude(entry);
+            entry.handshake.outcome = outcome;
+            entry.handshake.basis = basis;
+            if (entry.has_findings) review(entry, now_);
+        }
+        message_count_ -= entry.handshake.messages.size();
+        by_number_.erase(entry.handshake.number);
+        handshakes.remove(index);
+        ++totals_.evicted_handshakes;
+    }
+}
+
+void Tracker::State::finish(std::uint32_t index, TimePoint time) {
+    auto& entry = handshakes.at(index);
+    settle(entry, conclude(entry), time);
+}
+
+void Tracker::State::establish(std::uint32_t index, Basis basis, TimePoint time) {
+    auto& entry = handshakes.at(index);
+    if (entry.evidence != Basis::none || entry.handshake.half_view) return;
+    entry.evidence = basis;
+    settle(entry, {Outcome::established, basis}, time);
+}
+
+void Tracker::State::settle(Entry& entry, Conclusion conclusion, TimePoint time) {
+    auto& handshake = entry.handshake;
+    count_stage(entry, false);
+    handshake.outcome = conclusion.outcome;
+    handshake.basis = conclusion.basis;
+    handshake.ended = true;
+    for (const auto& set : handshake.sets)
+        if (set.transport == Transport::skf && !set.complete)
+            ++tally_of(handshake)
+                  .row(set.exchange.version, set.exchange.type, set.role)
+                  .skf_incomplete;
+    review(entry, time);
+    note_end(entry, time);
+    emit(time, HandshakeEnded{handshake.number});
+}
+
+/// Something new came after the end: the client took long, or we were wrong.
+void Tracker::State::reopen(Entry& entry) {
+    if (!entry.handshake.ended || entry.handshake.outcome == Outcome::established) return;
+    entry.handshake.ended = false;
+    entry.handshake.outcome = Outcome::in_progress;
+    entry.handshake.basis = Basis::none;
+    count_stage(entry, true);
+}
+
+void Tracker::State::count_stage(Entry& entry, bool running) {
+    if (entry.counted_in_progress == running) return;
+    entry.counted_in_progress = running;
+    auto& count =
+        tally_of(entry.handshake).counts.in_progress[static_cast<std::size_t>(entry.stage)];
+    if (running) {
+        ++count;
+        ++in_progress;
+    } else {
+        --count;
+        --in_progress;
+    }
+}
+
+void Tracker::State::set_stage(Entry& entry, Stage stage) {
+    if (entry.stage == stage) return;
+    const bool counted = entry.counted_in_progress;
+    count_stage(entry, false);
+    entry.stage = stage;
+    count_stage(entry, counted);
+}
+
+TimePoint Tracker::State::server_muted_until(const Handshake& handshake) const {
+    const auto server = handshake.server_index ? std::uint64_t{*handshake.server_index}
+                                               : keys.of(handshake.server.address);
+    const auto found = half_view_until_.find(server);
+    return found == half_view_until_.end() ? TimePoint{} : found->second;
+}
+
+void Tracker::State::mute_where_unsure(Entry& entry) {
+    auto& handshake = entry.handshake;
+    if (handshake.muted) return;
+    const auto began = handshake.first_time;
+    const bool just_started = live_since && began < *live_since + start_mutes;
+    const bool copies_lost = copies_lost_at_ && *copies_lost_at_ + loss_mutes >= began;
+    handshake.muted = just_started || copies_lost || server_muted_until(handshake) > began;
+}
+
+/// A request presupposes an answer that we did not see: answers take another way, for this server
+/// maybe all of them.
+void Tracker::State::mark_half_view(Entry& entry, TimePoint time) {
+    entry.handshake.half_view = true;
+    if (half_view_until_.size() >= max_half_view_servers) half_view_until_.clear();
+    const auto& handshake = entry.handshake;
+    const auto server = handshake.server_index ? std::uint64_t{*handshake.server_index}
+                                               : keys.of(handshake.server.address);
+    half_view_until_[server] = time + half_view_mutes;
+}
+
+// What others ask -------------------------------------------------------------------------------
+
+void Tracker::State::set_policy(PolicyPointer next) {
+    auto tallies = make_tallies(*next);
+    for (auto& old : tallies_)
+        for (auto& tally : tallies)
+            if (tally.name == old.name) tally = std::move(old);
+    for (auto& tally : tallies) tally.counts.in_progress = {};
+    tallies_ = std::move(tallies);
+    policy = std::move(next);
+    half_view_until_.clear();
+    for (auto i = handshakes.first(); i != no_index; i = handshakes.at(i).created.after) {
+        auto& entry = handshakes.at(i);
+        entry.handshake.server_index = policy->server_of(entry.handshake.server.address);
+        if (!entry.counted_in_progress) continue;
+        ++tally_of(entry.handshake).counts.in_progress[static_cast<std::size_t>(entry.stage)];
+    }
+    diagnostician.set_policy(policy);
+}
+
+const Handshake* Tracker::State::find_handshake(std::uint64_t number) const {
+    const auto found = by_number_.find(number);
+    return found == by_number_.end() ? nullptr : &handshakes.at(found->second).handshake;
+}
+
+const TrackerTotals& Tracker::State::totals() const {
+    add_rows(totals_, tallies_);
+    totals_.evicted_findings = diagnostician.evicted();
+    return totals_;
+}
+
+const std::vector<ExchangeTotals>& Tracker::State::server_totals() const {
+    server_totals_.clear();
+    for (const auto& tally : tallies_) server_totals_.push_back(tally.totals(now_));
+    return server_totals_;
+}
+
+} // namespace ikefrag

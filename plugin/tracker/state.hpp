@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "plugin/diagnosis/diagnostician.hpp"
+#include "plugin/ike/message.hpp"
+#include "plugin/tracker.hpp"
+#include "plugin/tracker/fragment_sets.hpp"
+#include "plugin/tracker/handshake_table.hpp"
+#include "plugin/tracker/outcome.hpp"
+#include "plugin/tracker/peer_table.hpp"
+#include "plugin/tracker/tally.hpp"
+#include "plugin/tracker/window.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace ikefrag {
+
+/// One message of a known handshake, worked out so far.
+struct Sighting {
+    const MessageItem& item;
+    const MessageFacts& facts;
+    const OpeningFacts* opening = nullptr;
+    TimePoint time;
+    Leg leg = Leg::prerouting;
+    bool from_client = true;
+    bool from_initiator = true;
+    Role role = Role::request;
+    Transport transport = Transport::whole;
+    bool repeat = false;  ///< these bytes were seen before
+    bool whole = true;    ///< makes its message complete: not a piece, or the last one
+    bool unasked = false; ///< an answer that does not count
+
+    [[nodiscard]] Direction direction() const noexcept {
+        return from_client ? Direction::to_server : Direction::to_peer;
+    }
+    [[nodiscard]] Exchange exchange() const noexcept {
+        return {facts.header.major, facts.header.exchange_type, facts.header.message_id};
+    }
+};
+
+/// All a Tracker knows. Its parts: state.cpp (time, deadlines, events), follow.cpp (messages),
+/// exchange.cpp (what a message means for its handshake), losses.cpp (everything that is no
+/// message), learn.cpp (peers, capability, path MTU).
+class Tracker::State {
+public:
+    State(PolicyPointer policy, const TrackerLimits& limits, std::vector<VendorId> vendor_ids);
+
+    // state.cpp
+    void feed(const Observation& observation);
+    void expire(TimePoint now);
+    [[nodiscard]] std::optional<TimePoint> next_deadline() const;
+    [[nodiscard]] std::vector<Event> take_events();
+    void set_policy(PolicyPointer policy);
+    [[nodiscard]] const Handshake* find_handshake(std::uint64_t number) const;
+    [[nodiscard]] const TrackerTotals& totals() const;
+    [[nodiscard]] const std::vector<ExchangeTotals>& server_totals() const;
+
+    // learn.cpp
+    void restore_peer(const Peer& peer);
+    bool forget_peer(const IpAddress& address);
+    void forget_peers_before(TimePoint time);
+    [[nodiscard]] std::shared_ptr<const std::vector<IpAddress>> proven_sources() const;
+
+    PolicyPointer policy;
+    TrackerLimits limits;
+    Keys keys;
+    HandshakeTable handshakes;
+    PeerTable peers;
+    Diagnostician diagnostician;
+    std::size_t in_progress = 0;
+    std::optional<TimePoint> live_since;
+
+private:
+    // state.cpp
+    Item read(const Observation& observation);
+    Item read_message(const Observation& observation, const MessageSeen& seen);
+    Item read_lost(const Observation& observation, const DatagramLost& lost);
+    void drain(TimePoint until);
+    void run_deadlines(TimePoint until);
+    void follow(const Item& item);
+    void schedule(std::uint32_t index);
+    void wake(std::uint32_t index, TimePoint time);
+    void review(Entry& entry, TimePoint time);
+    void request_review(std::uint32_t index, TimePoint time);
+    void take_steps();
+    void emit(TimePoint time, decltype(Event::what) what);
+    void evict();
+    void finish(std::uint32_t index, TimePoint time);
+    void settle(Entry& entry, Conclusion conclusion, TimePoint time);
+    void reopen(Entry& entry);
+    void establish(std::uint32_t index, Basis basis, TimePoint time);
+    void count_stage(Entry& entry, bool in_progress);
+    void set_stage(Entry& entry, Stage stage);
+    void mute_where_unsure(Entry& entry);
+    void mark_half_view(Entry& entry, TimePoint time);
+    [[nodiscard]] TimePoint server_muted_until(const Handshake& handshake) const;
+
+    // follow.cpp
+    void follow_message(const MessageItem& item, TimePoint time, Leg leg);
+    void join_leaving(const MessageItem& item, TimePoint time);
+    std::uint32_t add_handshake(const MessageFacts& facts,
+                                const Endpoint& source,
+                                const Endpoint& destination,
+                                TimePoint time);
+    [[nodiscard]] bool is_from_client(const Handshake& handshake,
+                                      const IkeHeader& header,
+                                      const IpAddress& source,
+                                      const IpAddress& destination) const;
+    [[nodiscard]] ServerTally& tally_of(const Handshake& handshake);
+    [[nodiscard]] ServerTally& tally_of(const IpAddress& source, const IpAddress& destination);
+    void count_message(const MessageItem& item, const OpeningFacts* opening, ServerTally& tally);
+    void count_retransmit(Entry& entry, const Sighting& sighting);
+    void follow_fragment(Entry& entry, Sighting& sighting, bool same_bytes_seen);
+    void append(Entry& entry, MessageRecord record);
+    void follow_addresses(std::uint32_t index, const Sighting& sighting);
+    void guess_stack_of(Entry& entry, const MessageRecord& latest) const;
+
+    // exchange.cpp
+    void apply(std::uint32_t index, Sighting& sighting);
+    void apply_request(std::uint32_t index, const Sighting& sighting);
+    void apply_response(std::uint32_t index, const Sighting& sighting);
+    void apply_v1(std::uint32_t index, const Sighting& sighting);
+    void apply_v1_informational(std::uint32_t index, const Sighting& sighting);
+    void take_init_answer(Entry& entry, const Sighting& sighting);
+    void take_auth_answer(Entry& entry, const Sighting& sighting);
+    void look_for_evidence(std::uint32_t index, const Sighting& sighting);
+    [[nodiscard]] bool answers_request(const Entry& entry, const Sighting& sighting) const;
+    void learn_side(Entry& entry, const Sighting& sighting);
+
+    // losses.cpp
+    void follow_lost(const LostItem& item, TimePoint time, Leg leg);
+    void follow_tail(const LostItem& item, TimePoint time, Leg leg);
+    void apply_lost(
+        std::uint32_t index, const LostItem& item, bool from_client, TimePoint time, Leg leg);
+    void follow_icmp(const IcmpItem& item, TimePoint time);
+    void follow_esp(const EspSeen& seen, TimePoint time);
+    [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item) const;
+
+    // learn.cpp
+    void prove(std::uint32_t index, TimePoint time);
+    void store_peer(const Entry& entry, PeerRole role, TimePoint time);
+    void count_peer(const PeerEntry& entry, bool add);
+    void note_end(const Entry& entry, TimePoint time);
+    void note_path_mtu(Entry& entry, Direction direction, std::uint32_t bytes, TimePoint time);
+    void note_peer_mtu(const Entry& entry, TimePoint time);
+
+    struct Deadline {
+        TimePoint time;
+        std::uint64_t number;
+        std::uint32_t index;
+        bool operator>(const Deadline& other) const noexcept {
+            return time != other.time ? time > other.time : number > other.number;
+        }
+    };
+
+    VendorTable vendors_;
+    ReorderWindow window_;
+    Slab<OpeningFacts> openings_;
+    std::uint32_t spare_opening_ = no_index;
+    std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
+    std::unordered_map<std::uint64_t, std::uint32_t> by_number_;
+    std::deque<Event> events_;
+    std::vector<ServerTally> tallies_; ///< one for each configured server, then unlisted
+    std::unordered_map<std::uint64_t, TimePoint> half_view_until_; ///< by server
+    mutable TrackerTotals totals_;
+    mutable std::vector<ExchangeTotals> server_totals_;
+    mutable std::shared_ptr<const std::vector<IpAddress>> proven_;
+    mutable bool proven_changed_ = true;
+    TimePoint now_;    ///< followed so far
+    TimePoint latest_; ///< newest observation
+    std::optional<TimePoint> copies_lost_at_;
+    std::uint64_t next_number_ = 1;
+    std::size_t message_count_ = 0;
+};
+
+} // namespace ikefrag
