@@ -65,15 +65,15 @@ public:
     [[nodiscard]] std::uint32_t receive_buffer() const noexcept { return receive_buffer_; }
 
 private:
-    bool receive();
     void parse(std::size_t size);
+    void count(std::optional<std::uint32_t> sequence);
 
     const Clock* clock_;
     NetlinkSocket socket_;
     std::uint32_t receive_buffer_ = 0;
     std::vector<std::uint8_t> buffer_;
     std::vector<Copy> copies_;
-    std::optional<std::uint32_t> sequence_; ///< of the last copy
+    std::uint32_t next_sequence_ = 0;
     std::uint64_t lost_untaken_ = 0;
     LogCounters counters_;
 };

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
+#include <optional>
 #include <system_error>
+
+struct nlmsghdr;
 
 namespace ikefrag {
 
@@ -34,8 +36,10 @@ public:
     /// Out:     the first refusal, or none; other messages that arrive meanwhile are dropped
     std::error_code request(Bytes messages, std::size_t acknowledgements) const;
 
-    /// Sends a dump request and gives each message's bytes (header included) to `take`.
-    std::error_code dump(Bytes request, const std::function<void(Bytes message)>& take) const;
+    /// Sends a dump request and gives each message to `take`.
+    ///
+    /// Errors:  interrupted: what was dumped changed meanwhile; ask again
+    std::error_code dump(Bytes request, const std::function<void(const nlmsghdr&)>& take) const;
 
 private:
     int descriptor_ = -1;

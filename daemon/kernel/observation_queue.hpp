@@ -40,17 +40,14 @@ public:
     [[nodiscard]] const Counter& pushed() const noexcept { return pushed_; }
 
 private:
-    struct Record;
-    [[nodiscard]] bool peek() noexcept;
-
     std::size_t capacity_;
     std::unique_ptr<std::uint8_t[]> ring_;
     int event_ = -1;
     alignas(64) std::atomic<std::uint64_t> head_{0}; ///< written up to here
     Counter lost_;
     Counter pushed_;
-    alignas(64) std::atomic<std::uint64_t> tail_{0}; ///< read up to here
-    std::uint64_t held_until_ = 0;                   ///< end of the record the reader looks at
+    alignas(64) std::atomic<std::uint64_t> tail_{0}; ///< free up to here
+    std::uint64_t read_until_ = 0;                   ///< end of the record the reader looks at
     alignas(64) std::atomic<bool> reader_sleeps_{true};
 };
 

@@ -33,14 +33,12 @@ struct TableSettings {
 
     /// Life of a datagram's key in seconds: IKE's, another's, a tail that came before its head.
     /// IP ids come round within seconds on a busy gateway, so a key is kept no longer than its
-    /// fragments need to arrive; an early tail as long as the gate holds (hold_seconds).
+    /// fragments need to arrive; an early tail as long as the gate holds it (hold_seconds).
     std::uint32_t ike_key_seconds = 2;
     std::uint32_t other_key_seconds = 1;
     std::uint32_t early_seconds = 5;
     /// How long after an IKE message the fragments of its address pair are looked at.
     std::uint32_t handshake_seconds = 60;
-    std::uint32_t ike_keys = 65536;    ///< elements of each set of IKE and early keys
-    std::uint32_t other_keys = 262144; ///< of each set of others' keys
 
     /// A second; burst the same.
     std::uint32_t unknown_tails = 100000;      ///< tails without a head that are queued, in all
@@ -83,23 +81,22 @@ inline constexpr std::size_t table_counter_count = 18;
 /// nft` prints for admins who load it themselves. Loading it again replaces it.
 [[nodiscard]] std::string print_table(const TableSettings& settings);
 
-/// The same in steps, for a table that may be there already: each is one transaction and deletes no
-/// base chain, whatever it finds.
-///
-/// Out:     fill_table: objects, every chain flushed and filled, the server sets; chain `to_queue`
-/// is
-///          left alone where `with_queue` is no (the xt target has been put there before)
+/// Whether the text sets chain `to_queue` itself, or the xt target has been put there before.
 enum class QueueStatement : std::uint8_t { native, left_alone };
+
+/// Makes or fills the table in one transaction, whatever is there already: objects are kept, every
+/// chain is flushed and filled, the server sets too. No base chain is deleted.
 [[nodiscard]] std::string fill_table(const TableSettings& settings, QueueStatement statement);
 /// Only the elements of the server sets.
 [[nodiscard]] std::string fill_servers(const TableSettings& settings);
-/// Makes chain `to_queue` let everything pass: nothing more is queued.
-[[nodiscard]] std::string empty_queue_chain();
-[[nodiscard]] std::string delete_table();
-/// Removes the sets too, so that they can be made anew in another shape; base chains stay.
-[[nodiscard]] std::string strip_table();
+/// From now on fragments that would be queued pass instead.
+[[nodiscard]] std::string fill_take_accept();
+/// Before fill_table, in the same transaction: takes the sets away, so that they can be made anew
+/// in another shape, and empties chains an older version left.
+[[nodiscard]] std::string strip_table(std::span<const std::string> chains,
+                                      std::span<const std::string> sets);
 
-/// Names of the chains and sets the table has; the base chains first.
+/// Names of the table's chains, the base chains first.
 [[nodiscard]] std::span<const std::string_view> table_chains() noexcept;
 
 } // namespace ikefrag
