@@ -23,7 +23,8 @@ constexpr std::size_t buffer_bytes = std::size_t{256} << 10;
 } // namespace
 
 LogReader::LogReader(const LogSettings& settings, const Clock& clock)
-    : clock_(&clock), socket_(NETLINK_NETFILTER), buffer_(buffer_bytes) {
+    : clock_(&clock), socket_(NETLINK_NETFILTER), buffer_(buffer_bytes),
+      domains_(std::make_shared<const InterfaceDomains>()) {
     socket_.set_receive_timeout(1000);
     const auto ask = [&](const std::vector<std::uint8_t>& request, const char* what) {
         if (const auto error = socket_.request(request, 1))
@@ -77,11 +78,12 @@ void LogReader::parse(std::size_t size) {
             time = clock_->of_stamp(*packet->stamp);
         }
         const auto length = packet_length(packet->bytes);
+        const std::uint32_t domain = domains_->of(packet->interface, packet->vlan);
         copies_.push_back({packet->bytes,
                            packet->leg,
                            time.value_or(now),
                            packet->interface,
-                           packet->vlan,
+                           domain,
                            !length || *length > packet->bytes.size()});
     });
     if (!whole) counters_.unknown.add();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/kernel/links.hpp"
 #include "daemon/kernel/netlink_socket.hpp"
 #include "plugin/bytes.hpp"
 #include "plugin/counter.hpp"
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace ikefrag {
@@ -27,7 +29,7 @@ struct Copy {
     Leg leg = Leg::prerouting;
     TimePoint time;              ///< the kernel's stamp where there is one
     std::uint32_t interface = 0; ///< where it came in (output, postrouting: goes out); 0 unknown
-    std::uint32_t domain = 0;    ///< VLAN, 0 none or unknown
+    std::uint32_t domain = 0;    ///< VLAN or VRF, 0 none or unknown
     bool truncated = false;      ///< shorter than the packet
 };
 
@@ -60,6 +62,8 @@ public:
     /// Copies lost since the last time this was asked: muted findings of silence.
     [[nodiscard]] std::uint64_t take_lost() noexcept;
 
+    void set_domains(InterfaceDomainsPointer domains) { domains_ = std::move(domains); }
+
     [[nodiscard]] const LogCounters& counters() const noexcept { return counters_; }
     /// Bytes of receive buffer the kernel gave.
     [[nodiscard]] std::uint32_t receive_buffer() const noexcept { return receive_buffer_; }
@@ -75,6 +79,7 @@ private:
     std::vector<Copy> copies_;
     std::uint32_t next_sequence_ = 0;
     std::uint64_t lost_untaken_ = 0;
+    InterfaceDomainsPointer domains_;
     LogCounters counters_;
 };
 

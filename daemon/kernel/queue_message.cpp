@@ -9,6 +9,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 
@@ -93,6 +94,12 @@ QueueMessage parse_queue_message(Bytes datagram) noexcept {
     if (message->nlmsg_type == packet_type) return parse_packet(*message);
     if (message->nlmsg_type == NLMSG_ERROR) return parse_error(*message);
     return UnknownMessage{};
+}
+
+std::size_t message_bytes(Bytes batch) noexcept {
+    const nlmsghdr* message = first_message(batch);
+    return message == nullptr ? batch.size()
+                              : std::min(netlink_aligned(message->nlmsg_len), batch.size());
 }
 
 VerdictBatch::VerdictBatch(std::uint16_t queue) : queue_(queue), buffer_(room) {}

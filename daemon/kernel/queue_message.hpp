@@ -40,6 +40,9 @@ using QueueMessage = std::variant<UnknownMessage, QueuedPacket, VerdictRefused>;
 /// Errors:  UnknownMessage: no packet header, or the message is not whole
 [[nodiscard]] QueueMessage parse_queue_message(Bytes datagram) noexcept;
 
+/// Bytes of the first message of a batch we wrote, padding included.
+[[nodiscard]] std::size_t message_bytes(Bytes batch) noexcept;
+
 /// Verdicts of one batch, to be sent in one go: one message each, in the order given.
 ///
 /// NFQNL_MSG_VERDICT_BATCH is not used: it answers every lower id too, the held ones included.

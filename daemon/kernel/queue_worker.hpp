@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/kernel/links.hpp"
 #include "daemon/kernel/observation_queue.hpp"
 #include "plugin/counter.hpp"
 #include "plugin/gate.hpp"
@@ -47,9 +48,9 @@ inline constexpr std::array<double, 9> verdict_latency_bounds{
 
 /// Raised by the worker's thread, read by any.
 struct QueueCounters {
-    Counter received;         ///< packets read
-    Counter last_id;          ///< highest packet id seen: as many were put into the queue
-    Counter socket_missed;    ///< ids given out but never read: the socket's buffer was full
+    Counter received;      ///< packets read
+    Counter last_id;       ///< highest packet id seen: as many were put into the queue
+    Counter socket_missed; ///< ids given out but never read: the socket's buffer was full (gauge)
     Counter verdict_messages; ///< sent
     Counter verdict_sends;    ///< system calls they took
     Counter send_failures;    ///< verdicts the kernel would not take
@@ -88,12 +89,7 @@ public:
     /// is held: release() does.
     void set_policy(PolicyPointer policy);
     void set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources);
-    /// Which domain an interface belongs to (its VRF); sorted by interface.
-    struct InterfaceDomain {
-        std::uint32_t interface = 0;
-        std::uint32_t domain = 0;
-    };
-    void set_domains(std::shared_ptr<const std::vector<InterfaceDomain>> domains);
+    void set_domains(InterfaceDomainsPointer domains);
     /// Lets go of everything held, with `accept` (change to observe).
     void release();
 
@@ -115,21 +111,5 @@ private:
     class State;
     std::unique_ptr<State> state_;
 };
-
-/// One line of /proc/net/netfilter/nfnetlink_queue.
-struct QueueStatus {
-    std::uint16_t number = 0;
-    std::uint32_t port = 0;
-    std::uint32_t waiting = 0;
-    std::uint8_t copy_mode = 0;
-    std::uint32_t copy_range = 0;
-    std::uint64_t dropped = 0;      ///< queue full
-    std::uint64_t user_dropped = 0; ///< socket buffer full
-    std::uint32_t last_id = 0;
-};
-/// In: the file's text. Lines that do not fit are left out.
-[[nodiscard]] std::vector<QueueStatus> parse_queue_status(std::string_view text);
-/// Empty where the file may not be read (it is root's).
-[[nodiscard]] std::optional<std::vector<QueueStatus>> read_queue_status();
 
 } // namespace ikefrag

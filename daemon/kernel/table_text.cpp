@@ -47,28 +47,30 @@ constexpr std::array<TableCounter, table_counter_count> all_counters = [] {
     return all;
 }();
 
-constexpr std::array<std::string_view, table_counter_count> counter_names{"copied_whole",
-                                                                          "copied_icmp",
-                                                                          "copied_esp",
-                                                                          "copied_tcp",
-                                                                          "copied_out",
-                                                                          "copied_tail",
-                                                                          "queued",
-                                                                          "ike_head",
-                                                                          "ike_tail",
-                                                                          "maybe_tail",
-                                                                          "late_head",
-                                                                          "kept_head",
-                                                                          "kept_tail",
-                                                                          "kept_proto",
-                                                                          "dropped_head",
-                                                                          "dropped_tail",
-                                                                          "dropped_proto",
-                                                                          "limited"};
+constexpr std::array<std::string_view, table_counter_count> counter_names{
+    "copied_whole",
+    "copied_icmp",
+    "copied_esp",
+    "copied_tcp",
+    "copied_out",
+    "copied_tail",
+    "queued",
+    "ike_head",
+    "ike_tail",
+    "maybe_tail",
+    "late_head",
+    "kept_head",
+    "kept_tail",
+    "kept_proto",
+    "dropped_head",
+    "dropped_tail",
+    "dropped_proto",
+    "limited",
+};
 
 constexpr std::array<std::string_view, 38> chain_names{
     "pre",          "out",        "post",           "to_queue",     "pre6",       "whole",
-    "post6",        "post_copy",  "not_udp",        "tcp",          "esp",        "esp4",
+    "post6",        "post_copy",  "not_udp",        "tcp_syn",      "esp_plain",  "esp4",
     "esp6",         "esp_note",   "whole_plain",    "whole_marked", "copy",       "learn",
     "icmp4",        "icmp6",      "icmp6_fragment", "copy_icmp",    "frag4",      "frag6",
     "frag6_behind", "tail6",      "maybe",          "head",         "head_ike",   "stranger",
@@ -107,7 +109,7 @@ constexpr std::string_view chains_text = R"(
     each marked: @th,64,32 != 0 @nh,48,16 & 0x3fff == 0 goto esp4 comment "ESP in UDP, whole"
     ip frag-off & 0x3fff != 0 goto frag4
     meta nfproto ipv6 goto pre6
-    meta l4proto 6 goto tcp
+    meta l4proto 6 goto tcp_syn
     meta l4proto != 17 goto not_udp
     each plain: goto whole_plain
     each marked: @th,64,32 0 goto whole_marked
@@ -147,17 +149,17 @@ constexpr std::string_view chains_text = R"(
     counter name copied_out log group $group snaplen 128 queue-threshold 64 accept
   }
   chain whole {
-    meta l4proto 6 goto tcp
+    meta l4proto 6 goto tcp_syn
     meta l4proto != 17 goto not_udp
     each plain: goto whole_plain
     each marked: @th,64,32 0 goto whole_marked
   }
   chain not_udp {
-    meta l4proto 50 goto esp
+    meta l4proto 50 goto esp_plain
     meta l4proto 1 goto icmp4
     meta l4proto 58 goto icmp6
   }
-  chain tcp {
+  chain tcp_syn {
     th dport != { $marked } accept
     tcp flags & (syn | ack) != syn accept
     ip daddr != @server4 accept
@@ -167,7 +169,7 @@ constexpr std::string_view chains_text = R"(
     limit rate over $tcp_copies/second burst $tcp_copies packets counter name limited accept
     counter name copied_tcp log group $group snaplen 128 queue-threshold 64 accept
   }
-  chain esp {
+  chain esp_plain {
     meta nfproto ipv4 goto esp4
     goto esp6
   }
@@ -180,6 +182,7 @@ constexpr std::string_view chains_text = R"(
     goto esp_note
   }
   chain esp_note {
+    meta l4proto != { 17, 50 } return comment "TCP on the same port"
     $pair4 @esp_seen return
     $pair6 @esp_seen return
     limit rate over $esp_copies/second burst $esp_copies packets counter name limited return

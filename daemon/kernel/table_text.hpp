@@ -89,6 +89,7 @@ enum class QueueStatement : std::uint8_t { native, left_alone };
 [[nodiscard]] std::string fill_table(const TableSettings& settings, QueueStatement statement);
 /// Only the elements of the server sets.
 [[nodiscard]] std::string fill_servers(const TableSettings& settings);
+[[nodiscard]] std::string delete_table();
 /// From now on fragments that would be queued pass instead.
 [[nodiscard]] std::string fill_take_accept();
 /// Before fill_table, in the same transaction: takes the sets away, so that they can be made anew

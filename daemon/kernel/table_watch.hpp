@@ -3,10 +3,11 @@
 
 #include "daemon/kernel/kernel_table.hpp"
 #include "daemon/kernel/netlink_socket.hpp"
-#include "plugin/counter.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ikefrag {
 
@@ -25,6 +26,9 @@ struct TableEvents {
     }
 };
 
+/// Adds what one message of the group tells: pure.
+void note_table_message(const nlmsghdr& message, TableEvents& events);
+
 /// Listens to nfnetlink's nftables group. One thread.
 class TableWatch {
 public:
@@ -40,7 +44,6 @@ public:
 private:
     NetlinkSocket socket_;
     std::vector<std::uint8_t> buffer_;
-    TableEvents pending_;
 };
 
 } // namespace ikefrag

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/kernel/queue_worker.hpp"
+
+#include "daemon/clock.hpp"
+#include "daemon/kernel/netlink_socket.hpp"
+#include "daemon/kernel/queue_message.hpp"
+#include "daemon/kernel/queue_status.hpp"
+
+#include <linux/netlink.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cassert>
+#include <cerrno>
+#include <mutex>
+#include <optional>
+#include <pthread.h>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+/// What a held and released fragment of 1480 octets costs, and where:
+///
+/// * received: one slot of a recvmmsg of up to 64. The kernel copies packet and some 100 octets of
+///   attributes into it; the parser gives views into the slot (no copy, no allocation).
+/// * Gate::feed copies the payload into its hold table, the only copy of ours; what is decided at
+///   once is never copied.
+/// * verdict: 32 octets in a buffer that is sent once a batch; a mark adds 8, a rebuilt datagram
+/// its
+///   own length (the one further copy).
+/// * observation: once a message, its octets copied into the ring; one eventfd write a batch at
+///   most, none while the reader is awake.
+/// * system calls: recvmmsg and sendto a batch, ppoll when the batch was not full. Two looks at the
+///   clock a batch. Allocations: none in steady state (slots, batch, gate output are kept).
+namespace ikefrag {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Above 64 a batch gains nothing and delays its first verdict.
+constexpr std::size_t slot_count = 64;
+/// A whole packet of 65531 octets with its attributes. 576 octets over a multiple of the page, so
+/// that the slots' beginnings do not all fall into the same lines of the cache.
+constexpr std::size_t slot_bytes = (std::size_t{64} << 10) + 512 + 64;
+/// The loop turns at least this often, for the watchdog.
+constexpr Duration longest_sleep = 500ms;
+
+class EventFlag {
+public:
+    EventFlag() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+        if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+    }
+    ~EventFlag() { ::close(descriptor_); }
+    EventFlag(const EventFlag&) = delete;
+    EventFlag& operator=(const EventFlag&) = delete;
+    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+    void raise() const noexcept { ::eventfd_write(descriptor_, 1); }
+    void lower() const noexcept {
+        eventfd_t ignored = 0;
+        ::eventfd_read(descriptor_, &ignored);
+    }
+
+private:
+    int descriptor_;
+};
+
+/// Where a batch of datagrams is received.
+class Slots {
+public:
+    Slots() : bytes_(new std::uint8_t[slot_count * slot_bytes]) { // pages come when they are used
+        for (std::size_t i = 0; i < slot_count; ++i) {
+            pieces_[i] = {bytes_.get() + i * slot_bytes, slot_bytes};
+            messages_[i].msg_hdr.msg_iov = &pieces_[i];
+            messages_[i].msg_hdr.msg_iovlen = 1;
+        }
+    }
+    /// Out: how many arrived, or -1 with errno set
+    int receive(int socket) noexcept {
+        return ::recvmmsg(socket, messages_.data(), slot_count, MSG_DONTWAIT, nullptr);
+    }
+    [[nodiscard]] Bytes datagram(std::size_t i) const noexcept {
+        return {bytes_.get() + i * slot_bytes,
+                std::min<std::size_t>(messages_[i].msg_len, slot_bytes)};
+    }
+
+private:
+    std::unique_ptr<std::uint8_t[]> bytes_;
+    std::array<iovec, slot_count> pieces_{};
+    std::array<mmsghdr, slot_count> messages_{};
+};
+
+void ask(const NetlinkSocket& socket,
+         const std::vector<std::uint8_t>& request,
+         std::uint16_t queue,
+         const char* what) {
+    const auto error = socket.request(request, 1);
+    if (!error) return;
+    std::string text = "queue " + std::to_string(queue) + ": " + what;
+    if (error == std::errc::operation_not_permitted)
+        text += " (another program has this queue, or CAP_NET_ADMIN is missing)";
+    throw std::system_error(error, text);
+}
+
+std::size_t latency_bucket(Duration latency) noexcept {
+    const double seconds = std::chrono::duration<double>(latency).count();
+    return static_cast<std::size_t>(std::ranges::lower_bound(verdict_latency_bounds, seconds) -
+                                    verdict_latency_bounds.begin());
+}
+
+} // namespace
+
+class QueueWorker::State {
+public:
+    State(const QueueSettings& settings,
+          PolicyPointer policy,
+          std::array<std::uint8_t, 16> seed,
+          const Clock& clock);
+
+    void start();
+    void stop();
+
+    /// Any thread: hands something to the worker.
+    template <class Change>
+    void command(Change&& change) {
+        {
+            const std::lock_guard lock(mutex_);
+            change(pending_);
+        }
+        has_pending_.store(true, std::memory_order_release);
+        woken_.raise();
+    }
+
+    struct Pending {
+        PolicyPointer policy;
+        std::shared_ptr<const std::vector<IpAddress>> proven;
+        InterfaceDomainsPointer domains;
+        bool release = false;
+        bool stop = false;
+    };
+
+    QueueSettings settings;
+    QueueBound bound;
+    QueueCounters counters;
+    ObservationQueue observations;
+    Gate gate;
+
+    std::string failure() {
+        const std::lock_guard lock(mutex_);
+        return failure_;
+    }
+
+private:
+    void bind();
+    void run();
+    std::size_t turn();
+    void take_commands();
+    void take(const QueuedPacket& packet, TimePoint now);
+    void take(const VerdictRefused& refused);
+    void count_id(PacketId id);
+    void answer(TimePoint read);
+    void add_verdict(const Decision& decision);
+    [[nodiscard]] std::optional<std::uint32_t> mark_of(const Decision& decision);
+    void send_verdicts();
+    void sleep();
+    void let_all_go();
+
+    const Clock& clock_;
+    std::optional<NetlinkSocket> socket_;
+    EventFlag woken_;
+    Slots slots_;
+    GateOutput output_;
+    VerdictBatch batch_;
+    InterfaceDomainsPointer domains_ = std::make_shared<const InterfaceDomains>();
+    /// Marks of waiting packets that came with one; empty where no mark is configured.
+    std::unordered_map<std::uint32_t, std::uint32_t> marks_;
+    std::uint64_t ids_ = 0; ///< given out by the kernel, as far as seen
+    bool stopping_ = false;
+
+    std::mutex mutex_;
+    Pending pending_;
+    std::string failure_;
+    std::atomic<bool> has_pending_{false};
+    std::thread thread_;
+};
+
+QueueWorker::State::State(const QueueSettings& wanted,
+                          PolicyPointer policy,
+                          std::array<std::uint8_t, 16> seed,
+                          const Clock& clock)
+    : settings(wanted), observations(wanted.observation_bytes), gate(std::move(policy), seed),
+      clock_(clock), socket_(NETLINK_NETFILTER), batch_(wanted.number) {
+    bind();
+}
+
+void QueueWorker::State::bind() {
+    const auto number = settings.number;
+    socket_->set_receive_timeout(2000);
+    bound.receive_buffer = socket_->set_receive_buffer(settings.receive_buffer_bytes);
+    const int send_buffer = 2 * VerdictBatch::room;
+    ::setsockopt(
+        socket_->descriptor(), SOL_SOCKET, SO_SNDBUFFORCE, &send_buffer, sizeof send_buffer);
+    ask(*socket_, encode_queue_bind(number), number, "bind");
+    ask(*socket_, encode_queue_limits(number, settings.max_length), number, "copy mode and length");
+    bound.max_length = settings.max_length;
+    const auto full = settings.fail_open ? WhenFull::pass : WhenFull::drop;
+    bound.fail_open =
+        !socket_->request(encode_queue_when_full(number, full), 1) && settings.fail_open;
+    bound.copy_range = 65531;
+    if (const auto queues = read_queue_status())
+        for (const auto& queue : *queues)
+            if (queue.number == number) bound.copy_range = queue.copy_range;
+}
+
+void QueueWorker::State::start() {
+    assert(!thread_.joinable());
+    counters.beat_ns.set(static_cast<std::uint64_t>(clock_.now().time_since_epoch().count()));
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all); // signals are the main thread's
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_setname_np(thread_.native_handle(),
+                       ("queue-" + std::to_string(settings.number)).c_str());
+}
+
+void QueueWorker::State::stop() {
+    if (!socket_) return;
+    if (thread_.joinable()) {
+        command([](Pending& pending) { pending.stop = true; });
+        thread_.join();
+    }
+    socket_->request(encode_queue_unbind(settings.number), 1);
+    socket_.reset();
+}
+
+void QueueWorker::State::run() {
+    while (!stopping_) {
+        if (has_pending_.load(std::memory_order_acquire)) take_commands();
+        const std::size_t got = turn();
+        if (got < slot_count && !stopping_) sleep();
+    }
+    let_all_go();
+}
+
+/// Reads one batch and answers what it decided. Out: datagrams read
+std::size_t QueueWorker::State::turn() {
+    const int got = slots_.receive(socket_->descriptor());
+    const TimePoint now = clock_.now();
+    counters.beat_ns.set(static_cast<std::uint64_t>(now.time_since_epoch().count()));
+    if (got < 0) {
+        if (errno == ENOBUFS) {
+            counters.enobufs.add();
+        } else if (errno != EAGAIN && errno != EINTR) {
+            const std::lock_guard lock(mutex_);
+            failure_ = "queue " + std::to_string(settings.number) + ": " +
+                       std::generic_category().message(errno);
+            stopping_ = true;
+        }
+    }
+    const auto count = static_cast<std::size_t>(std::max(got, 0));
+    for (std::size_t i = 0; i < count; ++i) {
+        const QueueMessage message = parse_queue_message(slots_.datagram(i));
+        if (const auto* packet = std::get_if<QueuedPacket>(&message))
+            take(*packet, now);
+        else if (const auto* refused = std::get_if<VerdictRefused>(&message))
+            take(*refused);
+        else
+            counters.unreadable.add();
+    }
+    const auto deadline = gate.next_deadline();
+    if (deadline && *deadline <= now) gate.expire(now, output_);
+    answer(now);
+    return count;
+}
+
+void QueueWorker::State::take(const QueuedPacket& packet, TimePoint now) {
+    count_id(packet.id);
+    if (settings.mark && packet.mark != 0) marks_[packet.id.value] = packet.mark;
+    gate.feed({.id = packet.id,
+               .bytes = packet.bytes,
+               .leg = Leg::prerouting,
+               .interface = packet.interface,
+               .domain = domains_->of(packet.interface, packet.vlan),
+               .truncated = packet.packet_bytes > packet.bytes.size()},
+              now,
+              output_);
+}
+
+void QueueWorker::State::take(const VerdictRefused& refused) {
+    if (refused.error == 0) return; // an acknowledgement nobody asked for
+    if (refused.error != ENOENT) {
+        counters.other_errors.add();
+        return;
+    }
+    counters.vanished.add();
+    gate.vanished(refused.id);
+}
+
+void QueueWorker::State::count_id(PacketId id) {
+    counters.received.add();
+    // 32 bits come round; two packets may be read in the other order
+    const auto ahead = static_cast<std::int32_t>(id.value - static_cast<std::uint32_t>(ids_));
+    if (ahead > 0) ids_ += static_cast<std::uint32_t>(ahead);
+    counters.last_id.set(ids_);
+    counters.socket_missed.set(ids_ - std::min(ids_, counters.received.get()));
+}
+
+std::optional<std::uint32_t> QueueWorker::State::mark_of(const Decision& decision) {
+    if (!settings.mark) return std::nullopt;
+    std::uint32_t old = 0;
+    if (const auto known = marks_.find(decision.packet.value); known != marks_.end()) {
+        old = known->second;
+        marks_.erase(known);
+    }
+    if (decision.verdict != Verdict::accept && decision.verdict != Verdict::replace)
+        return std::nullopt;
+    return (old & ~settings.mark->mask) | (settings.mark->value & settings.mark->mask);
+}
+
+void QueueWorker::State::add_verdict(const Decision& decision) {
+    Verdict verdict = decision.verdict;
+    if (decision.replacement.size() > VerdictBatch::max_replacement) {
+        // An attribute cannot carry it. The carrier alone would be a torn datagram.
+        counters.send_failures.add();
+        verdict = Verdict::drop;
+    }
+    const auto mark = mark_of(decision);
+    const Bytes replacement = verdict == Verdict::replace ? decision.replacement : Bytes{};
+    if (batch_.add(decision.packet, verdict, mark, replacement)) return;
+    send_verdicts();
+    const bool added = batch_.add(decision.packet, verdict, mark, replacement);
+    assert(added);
+}
+
+void QueueWorker::State::answer(TimePoint read) {
+    const std::size_t decided = output_.decisions.size();
+    for (const auto& decision : output_.decisions) add_verdict(decision);
+    if (!batch_.empty()) send_verdicts();
+    if (decided > 0) {
+        const Duration latency = clock_.now() - read;
+        counters.latency[latency_bucket(latency)].add(decided);
+        counters.latency_sum_ns.add(static_cast<std::uint64_t>(latency.count()) * decided);
+    }
+    if (!output_.observations.empty()) {
+        for (const auto& observation : output_.observations) observations.push(observation);
+        observations.wake();
+    }
+    if (decided > 0 || !output_.observations.empty()) output_.clear();
+}
+
+void QueueWorker::State::send_verdicts() {
+    counters.verdict_sends.add();
+    if (const auto error = socket_->send(batch_.bytes())) {
+        // The kernel took none of them: each by itself, so that none waits for ever.
+        Bytes left = batch_.bytes();
+        while (!left.empty()) {
+            const std::size_t size = message_bytes(left);
+            counters.verdict_sends.add();
+            if (socket_->send(left.first(size)))
+                counters.send_failures.add();
+            else
+                counters.verdict_messages.add();
+            left = left.subspan(size);
+        }
+    } else {
+        counters.verdict_messages.add(batch_.count());
+    }
+    batch_.clear();
+}
+
+void QueueWorker::State::sleep() {
+    Duration time = longest_sleep;
+    if (const auto deadline = gate.next_deadline())
+        time = std::clamp<Duration>(*deadline - clock_.now(), 0ns, longest_sleep);
+    const timespec limit{0, static_cast<long>(time.count())};
+    std::array<pollfd, 2> wait{
+        {{socket_->descriptor(), POLLIN, 0}, {woken_.descriptor(), POLLIN, 0}}
+    };
+    ::ppoll(wait.data(), wait.size(), &limit, nullptr);
+    if ((wait[1].revents & POLLIN) != 0) woken_.lower();
+}
+
+void QueueWorker::State::take_commands() {
+    Pending now;
+    {
+        const std::lock_guard lock(mutex_);
+        has_pending_.store(false, std::memory_order_relaxed);
+        now = std::exchange(pending_, {});
+    }
+    if (now.policy) gate.set_policy(std::move(now.policy));
+    if (now.proven) gate.set_proven_sources(std::move(now.proven));
+    if (now.domains) domains_ = std::move(now.domains);
+    if (now.release) {
+        const TimePoint time = clock_.now();
+        gate.release_all(time, output_);
+        answer(time);
+    }
+    if (now.stop) stopping_ = true;
+}
+
+/// The end: everything held and everything still in the socket goes on. Bounded: what comes faster
+/// than we answer for a second is the kernel's to pass or drop.
+void QueueWorker::State::let_all_go() {
+    const TimePoint end = clock_.now() + 1s;
+    std::size_t got = 0;
+    do {
+        got = turn();
+        const TimePoint now = clock_.now();
+        gate.release_all(now, output_);
+        answer(now);
+    } while (got > 0 && clock_.now() < end);
+}
+
+QueueWorker::QueueWorker(const QueueSettings& settings,
+                         PolicyPointer policy,
+                         std::array<std::uint8_t, 16> seed,
+                         const Clock& clock)
+    : state_(std::make_unique<State>(settings, std::move(policy), seed, clock)) {}
+
+QueueWorker::~QueueWorker() { stop(); }
+
+void QueueWorker::start() { state_->start(); }
+
+void QueueWorker::set_policy(PolicyPointer policy) {
+    state_->command([&](State::Pending& pending) { pending.policy = std::move(policy); });
+}
+
+void QueueWorker::set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources) {
+    state_->command([&](State::Pending& pending) { pending.proven = std::move(sources); });
+}
+
+void QueueWorker::set_domains(InterfaceDomainsPointer domains) {
+    state_->command([&](State::Pending& pending) { pending.domains = std::move(domains); });
+}
+
+void QueueWorker::release() {
+    state_->command([](State::Pending& pending) { pending.release = true; });
+}
+
+void QueueWorker::stop() { state_->stop(); }
+
+std::uint16_t QueueWorker::number() const noexcept { return state_->settings.number; }
+
+const QueueBound& QueueWorker::bound() const noexcept { return state_->bound; }
+
+const QueueCounters& QueueWorker::counters() const noexcept { return state_->counters; }
+
+const GateCounters& QueueWorker::gate_counters() const noexcept { return state_->gate.counters(); }
+
+ObservationQueue& QueueWorker::observations() noexcept { return state_->observations; }
+
+std::string QueueWorker::failure() const { return state_->failure(); }
+
+} // namespace ikefrag
