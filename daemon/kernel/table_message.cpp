@@ -146,7 +146,8 @@ std::optional<TableMessage> parse_table_message(const nlmsghdr& message) noexcep
     return out;
 }
 
-std::vector<std::uint8_t> encode_table_dump(TableObject what, std::string_view table) {
+std::vector<std::uint8_t>
+encode_table_dump(TableObject what, std::string_view table, TableFamily family) {
     const auto type = [&] {
         switch (what) {
         case TableObject::chain: return NFT_MSG_GETCHAIN;
@@ -157,8 +158,12 @@ std::vector<std::uint8_t> encode_table_dump(TableObject what, std::string_view t
         }
     }();
     MessageWriter writer(1024);
-    nlmsghdr* message = writer.begin(NFNL_SUBSYS_NFTABLES, type, NLM_F_DUMP, NFPROTO_INET, 0);
-    put_text(message, NFTA_TABLE_NAME, table);
+    nlmsghdr* message = writer.begin(NFNL_SUBSYS_NFTABLES,
+                                     type,
+                                     NLM_F_DUMP,
+                                     family == TableFamily::inet ? NFPROTO_INET : NFPROTO_UNSPEC,
+                                     0);
+    if (!table.empty()) put_text(message, NFTA_TABLE_NAME, table);
     if (what == TableObject::object)
         mnl_attr_put_u32(message, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
     writer.end(message);

@@ -48,9 +48,12 @@ struct TableMessage {
 /// Out: views into the message; empty for what is not nf_tables'
 [[nodiscard]] std::optional<TableMessage> parse_table_message(const nlmsghdr& message) noexcept;
 
-/// A dump request for everything of a kind in one inet table (the kernel gives all chains of all
-/// tables: filter by name). In: chain, rule, set or object (its counters)
-[[nodiscard]] std::vector<std::uint8_t> encode_table_dump(TableObject what, std::string_view table);
+enum class TableFamily : std::uint8_t { inet, any };
+
+/// A dump request for everything of a kind in one table (the kernel gives all chains of all tables:
+/// filter by name). In: chain, rule, set or object (its counters); table: empty for all
+[[nodiscard]] std::vector<std::uint8_t>
+encode_table_dump(TableObject what, std::string_view table, TableFamily family = TableFamily::inet);
 
 /// The xt target NFQUEUE for a chain.
 struct QueueTarget {

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <string>
+#include <system_error>
 #include <utility>
 
 namespace ikefrag {
@@ -37,7 +39,21 @@ void note_ours(const TableMessage& message, TableEvents& events) {
 
 } // namespace
 
-void note_table_message(const nlmsghdr& one, TableEvents& events) {
+bool BaseChains::note(const TableMessage& message) {
+    const bool removed = message.change == TableChange::removed;
+    const std::string table(message.table);
+    if (message.object == TableObject::chain && !removed && message.base_chain)
+        known_.emplace(message.family, table, message.name);
+    if (message.object == TableObject::chain && removed)
+        return known_.erase({message.family, table, std::string(message.name)}) > 0;
+    if (message.object == TableObject::table && removed)
+        return std::erase_if(known_, [&](const auto& chain) {
+                   return std::get<0>(chain) == message.family && std::get<1>(chain) == table;
+               }) > 0;
+    return false;
+}
+
+void note_table_message(const nlmsghdr& one, BaseChains& chains, TableEvents& events) {
     const auto message = parse_table_message(one);
     if (!message) return;
     if (message->object == TableObject::generation) {
@@ -46,9 +62,7 @@ void note_table_message(const nlmsghdr& one, TableEvents& events) {
         events.pid = message->pid;
         return;
     }
-    if (message->object == TableObject::chain && message->change == TableChange::removed &&
-        message->base_chain)
-        events.base_chain_deleted = true;
+    if (chains.note(*message)) events.base_chain_deleted = true;
     if (message->table == table_name && message->family == NFPROTO_INET)
         note_ours(*message, events);
 }
@@ -57,6 +71,20 @@ TableWatch::TableWatch()
     : socket_(NETLINK_NETFILTER, 1u << (NFNLGRP_NFTABLES - 1)), buffer_(65536) {
     // `nft flush ruleset` of a large ruleset is one event an object and rule
     socket_.set_receive_buffer(8u << 20);
+    list_base_chains();
+}
+
+void TableWatch::list_base_chains() {
+    NetlinkSocket socket(NETLINK_NETFILTER);
+    socket.set_receive_timeout(2000);
+    chains_.clear();
+    const auto request = encode_table_dump(TableObject::chain, {}, TableFamily::any);
+    for (int attempt = 0; attempt < 5; ++attempt) {
+        const auto error = socket.dump(request, [&](const nlmsghdr& one) {
+            if (const auto message = parse_table_message(one)) chains_.note(*message);
+        });
+        if (error != std::errc::interrupted) break;
+    }
 }
 
 int TableWatch::descriptor() const noexcept { return socket_.descriptor(); }
@@ -68,12 +96,14 @@ TableEvents TableWatch::read() {
             ::recv(socket_.descriptor(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
         if (size > 0)
             each_message(Bytes(buffer_).first(static_cast<std::size_t>(size)),
-                         [&](const nlmsghdr& one) { note_table_message(one, events); });
+                         [&](const nlmsghdr& one) { note_table_message(one, chains_, events); });
         else if (size < 0 && errno == ENOBUFS)
             events.lost = true;
         else if (size == 0 || errno != EINTR)
-            return events;
+            break;
     }
+    if (events.lost) list_base_chains();
+    return events;
 }
 
 } // namespace ikefrag

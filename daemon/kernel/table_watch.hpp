@@ -6,10 +6,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+struct nlmsghdr;
+
 namespace ikefrag {
+
+struct TableMessage;
 
 /// What happened to nftables since the last look, our own changes included: KernelTable::check()
 /// tells those from others'.
@@ -26,8 +32,20 @@ struct TableEvents {
     }
 };
 
+/// The base chains of this network namespace, anybody's. A deleted chain's message does not say
+/// that it had a hook (since Linux 6.3), so one must have known it.
+class BaseChains {
+public:
+    /// Takes one message of the group or of a dump. Out: true if a base chain has gone with it
+    bool note(const TableMessage& message);
+    void clear() { known_.clear(); }
+
+private:
+    std::set<std::tuple<std::uint8_t, std::string, std::string>> known_; ///< family, table, chain
+};
+
 /// Adds what one message of the group tells: pure.
-void note_table_message(const nlmsghdr& message, TableEvents& events);
+void note_table_message(const nlmsghdr& message, BaseChains& chains, TableEvents& events);
 
 /// Listens to nfnetlink's nftables group. One thread.
 class TableWatch {
@@ -42,8 +60,11 @@ public:
     TableEvents read();
 
 private:
+    void list_base_chains();
+
     NetlinkSocket socket_;
     std::vector<std::uint8_t> buffer_;
+    BaseChains chains_;
 };
 
 } // namespace ikefrag

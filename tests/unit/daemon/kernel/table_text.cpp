@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/kernel/table_text.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace ikefrag;
+
+namespace {
+
+TableSettings settings_of(Mode mode) {
+    TableSettings settings;
+    settings.mode = mode;
+    settings.servers = {*parse_prefix("203.0.113.5"), *parse_prefix("2001:db8::5")};
+    settings.seed = 7;
+    return settings;
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+/// The lines of one chain in the table's text, its braces left out.
+std::string chain_of(const std::string& text, const std::string& name) {
+    const auto begin = text.find("  chain " + name + " {\n");
+    REQUIRE(begin != std::string::npos);
+    const auto body = text.find('\n', begin) + 1;
+    return text.substr(body, text.find("\n  }", begin) - body);
+}
+
+std::set<std::string> all_matches(const std::string& text, const char* pattern) {
+    const std::regex expression(pattern);
+    std::set<std::string> found;
+    for (std::sregex_iterator i(text.begin(), text.end(), expression), end; i != end; ++i)
+        found.insert((*i)[1]);
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("table text: nothing is left of the template", "[kernel]") {
+    for (const auto& mode : words<Mode>()) DYNAMIC_SECTION(mode.text) {
+            const auto text = print_table(settings_of(mode.value));
+            CHECK_FALSE(has(text, "$"));
+            CHECK_FALSE(has(text, "each "));
+            CHECK(std::ranges::count(text, '{') == std::ranges::count(text, '}'));
+        }
+}
+
+TEST_CASE("table text: every chain, set and counter that is used exists", "[kernel]") {
+    for (const auto& mode : words<Mode>()) DYNAMIC_SECTION(mode.text) {
+            const auto text = print_table(settings_of(mode.value));
+            const auto chains = all_matches(text, "  chain (\\w+) ");
+            for (const auto& target : all_matches(text, "(?:goto|jump) (\\w+)")) {
+                CAPTURE(target);
+                CHECK(chains.contains(target));
+            }
+            for (const auto& chain : chains) {
+                CAPTURE(chain);
+                CHECK(std::ranges::find(table_chains(), chain) != table_chains().end());
+            }
+            const auto sets = all_matches(text, "  set (\\w+) ");
+            for (const auto& set : all_matches(text, "@(\\w+)\\b(?!,)")) {
+                CAPTURE(set);
+                CHECK(sets.contains(set));
+            }
+            const auto counters = all_matches(text, "  counter (\\w+) \\{");
+            CHECK(counters.size() == table_counter_count);
+            for (const auto& counter : all_matches(text, "counter name (\\w+)")) {
+                CAPTURE(counter);
+                CHECK(counters.contains(counter));
+            }
+        }
+}
+
+TEST_CASE("table text: where the modes differ", "[kernel]") {
+    const auto observe = print_table(settings_of(Mode::observe));
+    const auto guard = print_table(settings_of(Mode::guard));
+    const auto exclusive = print_table(settings_of(Mode::exclusive));
+    CHECK_FALSE(has(observe, "queue flags"));
+    CHECK_FALSE(has(observe, "queue to"));
+    CHECK(has(chain_of(observe, "take"), "counter name copied_tail log group 500 snaplen 65535"));
+    CHECK(has(chain_of(guard, "take"), "counter name queued goto to_queue"));
+    CHECK_FALSE(has(observe, " drop\n"));
+    CHECK_FALSE(has(guard, " drop\n"));
+    CHECK(has(exclusive, "counter name dropped_tail drop"));
+    // nothing whole is ever dropped or queued
+    for (const char* chain : {"pre",
+                              "pre6",
+                              "whole",
+                              "copy",
+                              "whole_plain",
+                              "whole_marked",
+                              "tcp_syn",
+                              "esp4",
+                              "esp6",
+                              "esp_note",
+                              "out",
+                              "post",
+                              "post6",
+                              "post_copy"}) {
+        CAPTURE(chain);
+        CHECK_FALSE(has(chain_of(exclusive, chain), "drop"));
+        CHECK_FALSE(has(chain_of(exclusive, chain), "take"));
+    }
+}
+
+TEST_CASE("table text: the queue statement", "[kernel]") {
+    auto settings = settings_of(Mode::guard);
+    CHECK(chain_of(print_table(settings), "to_queue") == "    queue flags bypass to 500");
+    settings.queue_count = 2;
+    CHECK(chain_of(print_table(settings), "to_queue") == "    queue flags bypass to 500-501");
+    settings.bypass = false;
+    CHECK(chain_of(print_table(settings), "to_queue") == "    queue to 500-501");
+}
+
+TEST_CASE("table text: filling deletes no chain and no table", "[kernel]") {
+    for (const auto statement : {QueueStatement::native, QueueStatement::left_alone}) {
+        const auto text = fill_table(settings_of(Mode::exclusive), statement);
+        CHECK_FALSE(has(text, "delete"));
+        CHECK(has(text, "flush chain inet ikefragd pre\n"));
+        CHECK(has(text, "flush chain inet ikefragd to_queue\n") ==
+              (statement == QueueStatement::native));
+        CHECK(has(text, "add rule inet ikefragd to_queue queue flags bypass to 500\n") ==
+              (statement == QueueStatement::native));
+    }
+}
+
+TEST_CASE("table text: ports, protocols and limits go where they belong", "[kernel]") {
+    auto settings = settings_of(Mode::exclusive);
+    settings.plain_ports = {500, 848};
+    settings.marked_ports = {4500, 4501};
+    settings.allowed_protocols = {50, 89};
+    settings.log_group = 9;
+    settings.early_seconds = 30;
+    const auto text = print_table(settings);
+    for (const char* rule : {"    th dport 848 goto whole_plain\n",
+                             "    th sport 500 goto whole_plain\n",
+                             "    th dport 4501 @th,64,32 0 goto whole_marked\n",
+                             "    @th,224,16 { 500, 848 } goto copy_icmp\n",
+                             "    th dport != { 4500, 4501 } accept\n",
+                             "    meta l4proto { 50, 89 } counter name kept_proto accept\n",
+                             "log group 9 snaplen 128",
+                             "update @early4 { ip saddr . ip daddr . ip id timeout 30s }"}) {
+        CAPTURE(rule);
+        CHECK(has(text, rule));
+    }
+    settings.allowed_protocols.clear();
+    settings.allow_esp_in_udp = false;
+    const auto closed = print_table(settings);
+    CHECK(chain_of(closed, "leave_proto") == "    counter name dropped_proto drop");
+    CHECK_FALSE(has(chain_of(closed, "leave_head"), "allow_head"));
+}
+
+TEST_CASE("table text: servers", "[kernel]") {
+    auto settings = settings_of(Mode::guard);
+    CHECK(fill_servers(settings) == "flush set inet ikefragd server4\n"
+                                    "flush set inet ikefragd server6\n"
+                                    "add element inet ikefragd server4 { 203.0.113.5/32 }\n"
+                                    "add element inet ikefragd server6 { 2001:db8::5/128 }\n");
+    settings.servers.clear();
+    CHECK(fill_servers(settings) == "flush set inet ikefragd server4\n"
+                                    "flush set inet ikefragd server6\n"
+                                    "add element inet ikefragd server4 { 0.0.0.0/0 }\n"
+                                    "add element inet ikefragd server6 { ::/0 }\n");
+}
+
+TEST_CASE("table text: stripping empties chains and takes sets away", "[kernel]") {
+    const std::vector<std::string> chains{"pre", "old"};
+    const std::vector<std::string> sets{"ike4"};
+    CHECK(strip_table(chains, sets) == "flush chain inet ikefragd pre\n"
+                                       "flush chain inet ikefragd old\n"
+                                       "delete set inet ikefragd ike4\n");
+}
