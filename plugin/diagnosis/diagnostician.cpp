@@ -16,9 +16,10 @@
 namespace ikefrag {
 namespace {
 
-/// A full look at one handshake costs microseconds: not more often than this, so that a flood of
-/// repeats on one SPI costs no more than a few.
+/// A full look at one handshake costs microseconds. After a first burst not more often than this,
+/// so that a flood of repeats on one SPI costs no more than a few.
 constexpr Duration look_pause = std::chrono::milliseconds(250);
+constexpr Duration look_burst = 12 * look_pause;
 constexpr Duration half_view_mute = std::chrono::minutes(10);
 constexpr std::size_t max_watches = 65'536;
 
@@ -49,7 +50,6 @@ bool is_odd(const MessageRecord& message) noexcept {
 
 /// Whether there may be something to find at all: most messages of most handshakes end here.
 bool is_worth_a_look(const Handshake& handshake, TimePoint now) noexcept {
-    if (handshake.ended) return true;
     if (handshake.messages.empty()) return false;
     return is_odd(handshake.messages.back()) || !handshake.icmp.empty() ||
            now - handshake.last_time >= rungs_open.front();
@@ -85,9 +85,14 @@ public:
     }
 
     struct Watch {
-        TimePoint looked;
+        TimePoint paid;       ///< each look pays `look_pause`; ahead of now by `look_burst` at most
         bool pending = false; ///< a look was put off
+        bool trouble = false; ///< a failure stands: everything new may be its end
     };
+    [[nodiscard]] bool in_trouble(std::uint64_t handshake) const {
+        const auto at = watches.find(handshake);
+        return at != watches.end() && at->second.trouble;
+    }
 
     PolicyPointer policy;
     FindingStore store;
@@ -200,22 +205,21 @@ void Diagnostician::State::apply(const View& view, Drafts& drafts) {
 void Diagnostician::review(const Handshake& handshake, TimePoint now) {
     auto& state = *state_;
     state.strays.expire(now, state.tell_stray());
-    if (handshake.probe || !is_worth_a_look(handshake, now)) return;
+    if (handshake.probe) return;
     if (handshake.ended) {
         state.look(handshake, now);
         state.watches.erase(handshake.number);
         return;
     }
+    if (!is_worth_a_look(handshake, now) && !state.in_trouble(handshake.number)) return;
     if (state.watches.size() >= max_watches) state.watches.erase(state.watches.begin());
-    const auto [at, fresh] = state.watches.try_emplace(handshake.number);
-    auto& watch = at->second;
-    if (!fresh && now - watch.looked < look_pause) {
-        watch.pending = true;
-        return;
-    }
-    watch.looked = now;
-    watch.pending = false;
+    auto& watch = state.watches[handshake.number];
+    watch.paid = std::max(watch.paid, now - look_burst);
+    watch.pending = watch.paid + look_pause > now;
+    if (watch.pending) return;
+    watch.paid += look_pause;
     state.look(handshake, now);
+    watch.trouble = cause_of(handshake.number) != nullptr;
 }
 
 void Diagnostician::stray(const DatagramLost& lost, TimePoint now) {
@@ -233,7 +237,7 @@ std::optional<TimePoint> Diagnostician::review_at(const Handshake& handshake, Ti
         handshake.outcome == Outcome::established)
         return std::nullopt;
     const auto at = state_->watches.find(handshake.number);
-    if (at != state_->watches.end() && at->second.pending) return at->second.looked + look_pause;
+    if (at != state_->watches.end() && at->second.pending) return at->second.paid + look_pause;
     const auto& last = handshake.messages.back();
     const bool open = last.role == Role::request || last.skf_number != 0 || is_odd(last);
     return open ? next_rung(rungs_open, handshake.last_time, now)
