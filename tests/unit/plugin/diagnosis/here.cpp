@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/support/plugin/diagnosis_cases.hpp"
+
+#include <memory>
+#include <string>
+
+using namespace ikefrag;
+using namespace ikefrag::testing;
+
+namespace {
+
+HandshakeScript::Change refused(Reason reason) {
+    return [reason](MessageRecord& message) {
+        message.refused = true;
+        message.reason = reason;
+        message.ip_fragments = 2;
+        message.transport = Transport::ip;
+        message.first_fragment_bytes = 1500;
+    };
+}
+
+HandshakeScript with_refusal(Reason reason) {
+    return plain().message(35, 1, in, Role::request, 2200, refused(reason));
+}
+
+DatagramLost attack(Reason reason, const std::string& source = "192.0.2.66") {
+    DatagramLost lost;
+    lost.source = *parse_address(source);
+    lost.destination = *parse_address("198.51.100.5");
+    lost.packet_class = PacketClass::ike;
+    lost.first_seen = true;
+    lost.fragments = 3;
+    lost.bytes = 1400;
+    lost.reason = reason;
+    return lost;
+}
+
+std::string stray_ids(const Firewall& firewall) {
+    std::string text;
+    firewall.diagnostician.for_each([&](const Finding& finding) {
+        text += (text.empty() ? "" : " ") + std::string(finding.diagnosis->id);
+    });
+    return text;
+}
+
+const TimePoint start = TimePoint(std::chrono::hours(1));
+
+} // namespace
+
+TEST_CASE("D29: this firewall dropped it", "[diagnosis]") {
+    check({
+        {"by a rule",                                      "D02 D29", [] { return failed(with_refusal(Reason::policy)); }                        },
+        {"by a limit",                                     "D02 D29", [] { return failed(with_refusal(Reason::too_many)); }                      },
+        {"not when a repeat was let through and answered",
+         "D02 D32",                                                   [] {
+             return well(
+                 with_refusal(Reason::source_limit).at(1).auth(2200, 2).at(1.1).answer(1300));
+         }                                                                                                                    },
+        {"came in, did not go out, others did",
+         "D29",                                                       [] {
+             HandshakeScript script;
+             script.leaving(true).sa_init().at(0.05).sa_answer().leaving(false);
+             return failed(script.at(0.1).auth(1300));
+         }                                                                                                                        },
+        {"not before 1 s has gone by",
+         "",                                                          [] {
+             return plain().leaving(true).at(0.09).sa_init().leaving(false).at(0.1).auth(1300).at(
+                 1.0);
+         }                                                                                                                           },
+        {"not where going out is not watched",
+         "D07",                                                       [] { return failed(plain().auth(1300).at(1).auth(1300).at(3).auth(1300)); }},
+        {"not when it was answered",
+         "D32",                                                       [] {
+             return well(plain()
+                             .leaving(true)
+                             .at(0.09)
+                             .sa_init()
+                             .leaving(false)
+                             .at(0.1)
+                             .auth(1300)
+                             .at(2)
+                             .answer(1300));
+         }                                                                                                                        },
+        {"not while copies are lost",
+         "",                                                          [] {
+             auto script = plain();
+             script.handshake.muted = true;
+             return failed(
+                 script.leaving(true).at(0.09).sa_init().leaving(false).at(0.1).auth(1300));
+         }                                                                                                                           },
+    });
+}
+
+TEST_CASE("D29: the answer that did not go out", "[diagnosis]") {
+    auto script = HandshakeScript();
+    script.leaving(true).sa_init().at(0.05).sa_answer().at(0.1).auth(1300);
+    script.leaving(false).at(0.2).answer(2200, 2).leaving(true).at(1.1).auth(1300);
+    script.leaving(false).at(1.2).answer(2200, 2).leaving(true).at(3.1).auth(1300);
+    failed(script);
+    CHECK(script.failures() == "D29");
+    REQUIRE(script.finding("D29") != nullptr);
+    CHECK(script.finding("D29")->sentence.find("of 198.51.100.5 was dropped by this firewall") !=
+          std::string::npos);
+}
+
+TEST_CASE("D30: fragments no honest sender makes", "[diagnosis]") {
+    check({
+        {"in a handshake",                  "D02 D30", [] { return failed(with_refusal(Reason::overlap)); }},
+        {"not when the handshake succeeds",
+         "D02 D32",                                    [] {
+             return well(with_refusal(Reason::overlap).at(1).auth(2200, 2).at(1.1).answer(1300));
+         }                                                                              },
+    });
+    SECTION("without a handshake, one finding for each source and server") {
+        Firewall firewall;
+        firewall.diagnostician.stray(attack(Reason::overlap), start);
+        firewall.diagnostician.stray(attack(Reason::overlap), start + std::chrono::seconds(2));
+        firewall.diagnostician.stray(attack(Reason::too_many, "192.0.2.67"), start);
+        CHECK(stray_ids(firewall) == "D30 D30");
+        firewall.take();
+        REQUIRE(firewall.steps.size() == 3);
+        CHECK(firewall.steps[1].change == Diagnostician::Change::updated);
+        CHECK(firewall.steps[1].finding.sentence.find("(twice)") != std::string::npos);
+    }
+    SECTION("a flood of sources is bounded") {
+        Firewall firewall;
+        for (int i = 0; i < 1000; ++i)
+            firewall.diagnostician.stray(
+                attack(Reason::overlap,
+                       "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250)),
+                start);
+        firewall.take();
+        CHECK(firewall.steps.size() == 64);
+    }
+    SECTION("closed after a quiet minute") {
+        Firewall firewall;
+        firewall.diagnostician.stray(attack(Reason::overlap), start);
+        firewall.diagnostician.stray(attack(Reason::overlap, "192.0.2.67"),
+                                     start + std::chrono::seconds(61));
+        firewall.take();
+        REQUIRE(firewall.steps.size() == 3);
+        CHECK(firewall.steps[1].change == Diagnostician::Change::closed);
+    }
+    SECTION("not an exact duplicate, nor other traffic's fragments") {
+        Firewall firewall;
+        firewall.diagnostician.stray(attack(Reason::duplicate), start);
+        auto other = attack(Reason::overlap);
+        other.packet_class = PacketClass::other;
+        firewall.diagnostician.stray(other, start);
+        other.packet_class.reset();
+        firewall.diagnostician.stray(other, start);
+        CHECK(stray_ids(firewall).empty());
+    }
+}
+
+TEST_CASE("D34: out of order, released in order", "[diagnosis]") {
+    const auto reordered = [](MessageRecord& message) {
+        message.reordered = true;
+        message.ip_fragments = 2;
+        message.first_fragment_bytes = 1500;
+    };
+    check({
+        {"reordered",
+         "D02 D32 D34",                  [=] {
+             return well(
+                 plain().message(35, 1, in, Role::request, 2200, reordered).at(0.2).answer(1300));
+         }                                                                       },
+        {"in order",          "D02 D32", [] { return well(plain().auth(2200, 2).at(0.2).answer(1300)); }},
+        {"told once an hour",
+         "D02 D32",                      [=] {
+             auto firewall = std::make_shared<Firewall>();
+             well(plain(firewall)
+                      .message(35, 1, in, Role::request, 2200, reordered)
+                      .at(0.2)
+                      .answer(1300));
+             return well(plain(firewall)
+                             .message(35, 1, in, Role::request, 2200, reordered)
+                             .at(0.2)
+                             .answer(1300));
+         }                                                                           },
+    });
+}
+
+TEST_CASE("D26: the path MTU", "[diagnosis]") {
+    check({
+        {"fragmentation needed",
+         "D26 D32",     [] {
+             return well(
+                 plain().icmp(3, 4, out, "192.0.2.1", 1400).auth(1300).at(0.2).answer(1300));
+         }                                                          },
+        {"packet too big",
+         "D26 D32",     [] {
+             return well(
+                 plain().icmp(2, 0, out, "2001:db8::1", 1280).auth(1300).at(0.2).answer(1300));
+         }                                                          },
+        {"not an impossible one",
+         "D32",         [] {
+             return well(plain().icmp(3, 4, out, "192.0.2.1", 60).auth(1300).at(0.2).answer(1300));
+         }                                                              },
+        {"not below 1280 on IPv6",
+         "D32",         [] {
+             return well(
+                 plain().icmp(2, 0, out, "2001:db8::1", 1000).auth(1300).at(0.2).answer(1300));
+         }                                                              },
+        {"by the size of first fragments",
+         "D02 D26 D32", [] {
+             return well(plain()
+                             .message(35,
+                                      1,
+                                      in,
+                                      Role::request,
+                                      2200,
+                                      [](MessageRecord& message) {
+                                          message.ip_fragments = 2;
+                                          message.first_fragment_bytes = 1396;
+                                      })
+                             .at(0.2)
+                             .answer(1300));
+         }                                                      },
+        {"not at Ethernet's size",
+         "D02 D32",     [] { return well(plain().auth(2200, 2).at(0.2).answer(1300)); }},
+    });
+}
+
+TEST_CASE("D27: the far end lost fragments", "[diagnosis]") {
+    check({
+        {"the server says so",
+         "D02 D27", [] { return failed(plain().auth(2200, 2).at(30).icmp(11, 1, in, "198.51.100.5")); }},
+        {"not when it went well",
+         "D02 D32", [] {
+             return well(plain()
+                             .auth(2200, 2)
+                             .at(30)
+                             .icmp(11, 1, in, "198.51.100.5")
+                             .at(31)
+                             .auth(2200, 2)
+                             .at(31.1)
+                             .answer(1300));
+         }                                                                          },
+        {"not time to live exceeded",
+         "D02",     [] { return failed(plain().auth(2200, 2).at(30).icmp(11, 0, in, "198.51.100.5")); }},
+    });
+}
+
+TEST_CASE("D28: unreachable", "[diagnosis]") {
+    check({
+        {"port unreachable",
+         "D28", [] {
+             HandshakeScript script;
+             return failed(script.sa_init().at(0.1).icmp(3, 3, in, "198.51.100.5"));
+         }                                                                     },
+        {"wins over D09",
+         "D28", [] {
+             HandshakeScript script;
+             return failed(script.sa_init()
+                               .at(0.1)
+                               .icmp(3, 3, in, "198.51.100.5")
+                               .at(1)
+                               .sa_init()
+                               .at(3)
+                               .sa_init());
+         }                                                                     },
+        {"filtered by a router",
+         "D28", [] { return failed(plain().auth(1300).at(0.2).icmp(3, 13, in, "192.0.2.1")); }},
+        {"not when it answers later",
+         "D32", [] {
+             return well(plain()
+                             .auth(1300)
+                             .at(0.2)
+                             .icmp(3, 3, in, "198.51.100.5")
+                             .at(1)
+                             .auth(1300)
+                             .at(1.1)
+                             .answer(1300));
+         }                                                                     },
+        {"not a client that is gone",
+         "D22", [] {
+             return failed(
+                 plain().auth(1300).at(0.2).answer(80).at(0.3).icmp(3, 3, out, "203.0.113.7"));
+         }                                                                     },
+    });
+    HandshakeScript script;
+    script.sa_init().at(0.1).icmp(3, 3, in, "198.51.100.5");
+    REQUIRE(script.finding("D28") != nullptr);
+    CHECK(script.finding("D28")->actor == Actor::server);
+    CHECK(
+        script.finding("D28")->evidence.front() ==
+        "+0.100 s ICMP from 198.51.100.5: port unreachable (type 3, code 3) about a packet to the "
+        "server");
+}
