@@ -70,7 +70,7 @@ def piece(source, destination, data, identification, offset, more, protocol=17, 
 
 
 def fragments(source, destination, datagram, identification, step=1480, **options):
-    step &= ~7
+    step = min(step, 1448 if ":" in source else step) & ~7
     return [piece(source, destination, datagram[at:at + step], identification, at, at + step < len(datagram), **options)
             for at in range(0, len(datagram), step)]
 
@@ -138,26 +138,26 @@ def hostile_kinds():
 
     def overlap(s, d, seed, maker):
         data = auth(s, d, seed)
-        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True),
-                piece(s, d, maker.randbytes(1480), 0x1000 + seed, 1400, True),
-                piece(s, d, data[2960:], 0x1000 + seed, 2960, False)]
+        return [piece(s, d, data[:1400], 0x1000 + seed, 0, True),
+                piece(s, d, maker.randbytes(1400), 0x1000 + seed, 1320, True),
+                piece(s, d, data[2800:], 0x1000 + seed, 2800, False)]
 
     def second_end(s, d, seed, maker):
         data = auth(s, d, seed)
-        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True), piece(s, d, data[2960:], 0x1000 + seed, 2960, False),
+        return [piece(s, d, data[:1400], 0x1000 + seed, 0, True), piece(s, d, data[2800:], 0x1000 + seed, 2800, False),
                 piece(s, d, maker.randbytes(80), 0x1000 + seed, 4800, False)]
 
     def odd_length(s, d, seed, _):
         data = auth(s, d, seed)
-        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True), piece(s, d, data[1480:2957], 0x1000 + seed, 1480, True)]
+        return [piece(s, d, data[:1400], 0x1000 + seed, 0, True), piece(s, d, data[1400:2797], 0x1000 + seed, 1400, True)]
 
     def past_end(s, d, seed, maker):
         data = auth(s, d, seed)
-        return [piece(s, d, data[:1480], 0x1000 + seed, 0, True), piece(s, d, maker.randbytes(800), 0x1000 + seed, 65528, False)]
+        return [piece(s, d, data[:1400], 0x1000 + seed, 0, True), piece(s, d, maker.randbytes(800), 0x1000 + seed, 65528, False)]
 
     def tiny_first(s, d, seed, _):
         data = auth(s, d, seed)
-        return [piece(s, d, data[:24], 0x1000 + seed, 0, True), piece(s, d, data[24:1480], 0x1000 + seed, 24, True)]
+        return [piece(s, d, data[:24], 0x1000 + seed, 0, True), piece(s, d, data[24:1400], 0x1000 + seed, 24, True)]
 
     def many(s, d, seed, _):
         return cut(s, d, auth(s, d, seed, 1000), seed, step=24)
@@ -188,7 +188,7 @@ def hostile_kinds():
     def source_route(s, d, seed, _):
         if ":" in s:
             return []
-        return cut(s, d, auth(s, d, seed), seed, options=bytes([131, 7, 4]) + packed("10.99.9.9") + b"\0")
+        return cut(s, d, auth(s, d, seed), seed, step=1400, options=bytes([131, 7, 4]) + packed("10.99.9.9") + b"\0")
     return {"good": good, "last first": disorder, "duplicate": duplicate, "overlap": overlap, "second end": second_end,
             "odd length": odd_length, "past the end": past_end, "tiny first": tiny_first, "too many": many, "too big": big,
             "no end": no_end, "bad checksum": bad_checksum, "bad UDP length": bad_udp_length, "bad IKE length": bad_ike,
