@@ -9,6 +9,7 @@ std::span<const Command* const> commands() noexcept {
         &rules_check_command,
         &rules_test_command,
         &rules_fields_command,
+        &doctor_command,
         &version_command,
     };
     return all;

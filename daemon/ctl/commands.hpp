@@ -8,6 +8,7 @@ namespace ikefrag::ctl {
 
 extern const Command replay_command;
 extern const Command version_command;
+extern const Command doctor_command;
 extern const Command rules_check_command;
 extern const Command rules_test_command;
 extern const Command rules_fields_command;
