@@ -6,6 +6,7 @@
 #include "plugin/policy.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,23 +57,35 @@ struct ExplainOptions {
 [[nodiscard]] std::string explain_json(const std::vector<Attempt>& attempts,
                                        const ExplainOptions& options);
 
-/// One arrow of a ladder: a message, or all repeats of it that went the same way.
+/// One line of a ladder: a message, or all the IKE fragments of one sending of it.
 struct LadderStep {
-    enum class Fate {
-        arrived,     ///< seen here, and seen leaving or presumed so
-        lost_before, ///< a part or all of it never reached us
-        dropped_here,
-        lost_after, ///< it left us; what followed shows that it did not arrive
+    enum class Fate : std::uint8_t {
+        passed,       ///< seen here; seen leaving, or nothing speaks against it
+        partial,      ///< a part of it came, the rest never did
+        dropped_here, ///< it came and did not go on
+        lost_after,   ///< it left us; what followed shows that it did not arrive
+        never_came,   ///< expected, and never seen
+        icmp,         ///< what a router or host said of it
     };
     TimePoint time;
     Direction direction = Direction::to_server;
-    Fate fate = Fate::arrived;
+    Fate fate = Fate::passed;
     bool repeat = false;
-    std::string label; ///< "IKE_AUTH request 1, 3468 octets, 3 IP fragments"
-    std::string note;  ///< "first fragment 1500 octets, rest never came", or empty
+    std::string label;  ///< "IKE_AUTH request, 3468 octets"
+    std::string pieces; ///< "2/3" of its fragments, or empty
+    std::string note;   ///< what is special, or empty
 };
-/// In time order; fragments of one set are one step. Bounds: at most 64 steps.
+[[nodiscard]] std::string_view to_string(LadderStep::Fate fate) noexcept;
+
+/// In time order. Bounds: one step a message at most.
 [[nodiscard]] std::vector<LadderStep> ladder(const Attempt& attempt);
+
+/// The finding that names why it failed, else the best there is to say; null if there is none.
+[[nodiscard]] const Finding* headline_finding(const Attempt& attempt);
+/// One sentence on the attempt: what headline_finding() says, else its outcome.
+[[nodiscard]] std::string headline(const Attempt& attempt);
+/// "the client's network", for "Who must act".
+[[nodiscard]] std::string_view actor_text(Actor actor) noexcept;
 
 /// A client's address for showing: whole, or with its last part masked ("203.0.113.x").
 [[nodiscard]] std::string shown_address(const IpAddress& address, bool mask);
