@@ -15,8 +15,8 @@ namespace ikefrag {
 /// A network interface.
 struct Link {
     std::uint32_t index = 0;
-    std::string name;
-    std::string kind; ///< "vrf", "veth", "vlan" …; empty for a plain device
+    std::string name{};
+    std::string kind{}; ///< "vrf", "veth", "vlan" …; empty for a plain device
     std::uint32_t master = 0;
     std::uint32_t mtu = 0;
 };

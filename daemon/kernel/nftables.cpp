@@ -9,11 +9,14 @@ namespace ikefrag {
 
 void Nftables::Free::operator()(nft_ctx* context) const noexcept { nft_ctx_free(context); }
 
-Nftables::Nftables() : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
+Nftables::Nftables(Output output) : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
     if (!context_ || nft_ctx_buffer_output(context_.get()) != 0 ||
         nft_ctx_buffer_error(context_.get()) != 0)
         throw std::bad_alloc();
-    nft_ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL);
+    nft_ctx_output_set_flags(context_.get(),
+                             output == Output::json
+                                 ? NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL
+                                 : static_cast<unsigned>(NFT_CTX_OUTPUT_NUMERIC_PRIO));
 }
 
 Result<std::string, std::string> Nftables::run(const std::string& text, Run run) {

@@ -14,10 +14,12 @@ namespace ikefrag {
 class Nftables {
 public:
     enum class Run { for_real, dry };
+    enum class Output { json, text };
 
-    Nftables();
+    /// In: text: as `nft -y` prints it, with priorities as numbers
+    explicit Nftables(Output output = Output::json);
 
-    /// Runs nft text as one transaction. Out: what it printed (JSON for `list`)
+    /// Runs nft text as one transaction. Out: what it printed
     /// Errors:  libnftables' own words
     Result<std::string, std::string> run(const std::string& text, Run run = Run::for_real);
 

@@ -52,14 +52,13 @@ TEST_CASE("links: one message of a dump", "[kernel]") {
 }
 
 TEST_CASE("links: which domain a packet belongs to", "[kernel]") {
-    const std::vector<Link> links{
-        {.index = 1,     .name = "lo",    .kind = ""                                        },
-        {                          .index = 2, .name = "wan",  .kind = "veth"                                                  },
-        {                 .index = 3, .name = "blue",                .kind = "vrf"                                         },
-        {           .index = 4,   .name = "lan",                  .kind = "veth",                                                           .master = 3},
-        { .index = 5,              .name = "br",                    .kind = "bridge"                                          },
-        {            .index = 6,              .name = "port", .kind = "veth", .master = 5}
-    };
+    std::vector<Link> links;
+    links.push_back({.index = 1, .name = "lo"});
+    links.push_back({.index = 2, .name = "wan", .kind = "veth"});
+    links.push_back({.index = 3, .name = "blue", .kind = "vrf"});
+    links.push_back({.index = 4, .name = "lan", .kind = "veth", .master = 3});
+    links.push_back({.index = 5, .name = "br", .kind = "bridge"});
+    links.push_back({.index = 6, .name = "port", .kind = "veth", .master = 5});
     const InterfaceDomains domains(links);
     CHECK(domains.of(2, 0) == 0);
     CHECK(domains.of(4, 0) == 3); // a VRF's port and the VRF itself are one domain
