@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/support/plugin/tracker_script.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace ikefrag;
+using namespace ikefrag::test;
+
+namespace {
+
+const Spi initiator = spi("0011223344556677");
+const Spi responder = spi("8899aabbccddeeff");
+
+ByteVector client_request(std::uint8_t exchange, std::uint32_t id, std::uint32_t seed = 50) {
+    return encrypted_message(
+        initiator, responder, {.exchange = exchange, .id = id, .bytes = 80, .seed = seed});
+}
+
+ByteVector server_answer(std::uint8_t exchange, std::uint32_t id, std::size_t bytes = 80) {
+    return encrypted_message(initiator,
+                             responder,
+                             {.exchange = exchange,
+                              .id = id,
+                              .response = true,
+                              .from_initiator = false,
+                              .bytes = bytes,
+                              .seed = 60 + id});
+}
+
+ByteVector server_request(std::uint8_t exchange, std::uint32_t id) {
+    return encrypted_message(
+        initiator,
+        responder,
+        {.exchange = exchange, .id = id, .from_initiator = false, .bytes = 80, .seed = 70});
+}
+
+/// IKE_SA_INIT asked and answered.
+void agree(TrackerScript& script, const InitOptions& options = {}) {
+    script.at(0ms).from_client(sa_init_request(initiator, options));
+    script.at(2ms).from_server(sa_init_response(initiator, responder, options));
+}
+
+/// ... and IKE_AUTH, answered at 10 ms.
+void authenticate(TrackerScript& script, std::size_t answer_bytes = 1400) {
+    agree(script);
+    script.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+    script.at(10ms).from_server(server_answer(35, 1, answer_bytes));
+}
+
+struct Case {
+    std::string name;
+    void (*play)(TrackerScript&);
+    Outcome outcome;
+    Basis basis;
+};
+
+void check(const Case& c) {
+    TrackerScript script;
+    c.play(script);
+    const auto handshake = script.end().handshake();
+    CHECK(to_string(handshake.outcome) == to_string(c.outcome));
+    CHECK(to_string(handshake.basis) == to_string(c.basis));
+    CHECK(handshake.ended);
+    CHECK(script.tracker.handshakes_in_progress() == 0);
+}
+
+} // namespace
+
+TEST_CASE("outcome: what follows IKE_AUTH", "[tracker]") {
+    const Case cases[] = {
+        {"nothing",                                             [](TrackerScript& s) { authenticate(s); }, Outcome::unknown,     Basis::answered},
+        {"ESP in UDP",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(50ms).esp(s.client, s.server);
+         },                                                                                                Outcome::established,
+         Basis::esp                                                                                                                             },
+        {"plain ESP",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(50ms).esp({s.server.address, 0}, {s.client.address, 0});
+         },                                                                                                Outcome::established,
+         Basis::esp                                                                                                                             },
+        {"ESP came before: of an older SA",
+         [](TrackerScript& s) {
+             s.at(0ms).esp(s.client, s.server);
+             authenticate(s);
+         },                                                                                                Outcome::unknown,
+         Basis::answered                                                                                                                        },
+        {"ESP of another port",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(50ms).esp({s.client.address, 4511}, s.server);
+         },                                                                                                Outcome::unknown,
+         Basis::answered                                                                                                                        },
+        {"INFORMATIONAL at once: may be the client's refusal",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(40ms).from_client(client_request(37, 2));
+             s.at(41ms).from_server(server_answer(37, 2));
+         },                                                                                                Outcome::unknown,
+         Basis::answered                                                                                                                        },
+        {"INFORMATIONAL 500 ms later",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(510ms).from_client(client_request(37, 2));
+         },                                                                                                Outcome::established,
+         Basis::later_exchange                                                                                                                  },
+        {"INFORMATIONAL 499 ms later, answered after 501",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(509ms).from_client(client_request(37, 2));
+             s.at(511ms).from_server(server_answer(37, 2));
+         },                                                                                                Outcome::unknown,
+         Basis::answered                                                                                                                        },
+        {"CREATE_CHILD_SA at once",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(20ms).from_client(client_request(36, 2));
+         },                                                                                                Outcome::established,
+         Basis::later_exchange                                                                                                                  },
+        {"the responder's own exchange at once",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(20ms).from_server(server_request(37, 0));
+         },                                                                                                Outcome::established,
+         Basis::later_exchange                                                                                                                  },
+        {"a clear-text INFORMATIONAL proves nothing",
+         [](TrackerScript& s) {
+             authenticate(s);
+             auto clear = IkeBuilder::v2(37);
+             clear.spis(initiator, responder).id(2).from_initiator().notify(11);
+             s.at(900ms).from_client(clear.build());
+         },                                                                                                Outcome::failed,
+         Basis::unanswered                                                                                                                      },
+        {"a short answer and nothing more",
+         [](TrackerScript& s) { authenticate(s, 120); },
+         Outcome::failed,
+         Basis::refused                                                                                                                         },
+        {"an answer of 121 octets and nothing more",
+         [](TrackerScript& s) { authenticate(s, 121); },
+         Outcome::unknown,
+         Basis::answered                                                                                                                        },
+        {"a short answer, then the client goes on",
+         [](TrackerScript& s) {
+             authenticate(s, 100);
+             s.at(20ms).from_client(client_request(37, 2));
+             s.at(21ms).from_server(server_answer(37, 2));
+         },                                                                                                Outcome::unknown,
+         Basis::answered                                                                                                                        },
+        {"a childless SA's short answer, then a child is made",
+         [](TrackerScript& s) {
+             authenticate(s, 112);
+             s.at(20ms).from_client(client_request(36, 2));
+             s.at(22ms).from_server(server_answer(36, 2, 208));
+         },                                                                                                Outcome::established,
+         Basis::later_exchange                                                                                                                  },
+        {"EAP: the last answer counts",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(20ms).from_client(client_request(35, 2));
+             s.at(21ms).from_server(server_answer(35, 2, 100));
+         },                                                                                                Outcome::failed,
+         Basis::refused                                                                                                                         },
+        {"EAP: a slow user, then all is well",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(20ms).from_client(client_request(35, 2));
+             s.at(21ms).from_server(server_answer(35, 2, 90));
+             s.at(30s).from_client(client_request(35, 3));
+             s.at(31s).from_server(server_answer(35, 3, 260));
+             s.at(32s).from_client(client_request(37, 4));
+         },                                                                                                Outcome::established,
+         Basis::later_exchange                                                                                                                  },
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            check(c);
+        }
+}
+
+TEST_CASE("outcome: where a handshake stops", "[tracker]") {
+    const Case cases[] = {
+        {"IKE_SA_INIT unanswered",
+         [](TrackerScript& s) { s.at(0ms).from_client(sa_init_request(initiator)); },
+         Outcome::failed,
+         Basis::unanswered    },
+        {"IKE_SA_INIT answered, the client falls silent",
+         [](TrackerScript& s) { agree(s); },
+         Outcome::unknown,
+         Basis::answered      },
+        {"IKE_AUTH unanswered",
+         [](TrackerScript& s) {
+             agree(s);
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+         },                                                                           Outcome::failed,
+         Basis::unanswered    },
+        {"NO_PROPOSAL_CHOSEN",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_refusal(initiator, 14));
+         },                                                                           Outcome::failed,
+         Basis::refused       },
+        {"INVALID_KE_PAYLOAD and no new try",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_refusal(initiator, 17, hex("0013")));
+         },                                                                           Outcome::failed,
+         Basis::refused       },
+        {"INVALID_KE_PAYLOAD and a new try, answered",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_refusal(initiator, 17, hex("0013")));
+             const InitOptions other{.group = 19, .key_bytes = 64};
+             s.at(4ms).from_client(sa_init_request(initiator, other));
+             s.at(6ms).from_server(sa_init_response(initiator, responder, other));
+         },                                                                           Outcome::unknown,
+         Basis::answered      },
+        {"COOKIE, the client never comes back with it",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_refusal(initiator, 16390, noise(20, 3)));
+         },                                                                           Outcome::failed,
+         Basis::unanswered    },
+        {"COOKIE, then all is well",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_refusal(initiator, 16390, noise(20, 3)));
+             s.at(4ms).from_client(sa_init_request(initiator, {.cookie = noise(20, 3)}));
+             s.at(6ms).from_server(sa_init_response(initiator, responder));
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(9ms).from_server(server_answer(35, 1, 1400));
+             s.at(20ms).from_client(client_request(36, 2));
+         },                                                                           Outcome::established,
+         Basis::later_exchange},
+        {"REDIRECT",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_refusal(initiator, 16407, hex("0104cb007107")));
+         },                                                                           Outcome::unknown,
+         Basis::redirected    },
+        {"IKE_INTERMEDIATE unanswered",
+         [](TrackerScript& s) {
+             agree(s, {.intermediate = true});
+             s.at(4ms).from_client(client_request(43, 1));
+         },                                                                           Outcome::failed,
+         Basis::unanswered    },
+        {"IKE_INTERMEDIATE, IKE_AUTH with id 2, IKE_FOLLOWUP_KE",
+         [](TrackerScript& s) {
+             agree(s, {.intermediate = true});
+             s.at(4ms).from_client(client_request(43, 1));
+             s.at(6ms).from_server(server_answer(43, 1, 1200));
+             s.at(8ms).from_client(client_request(35, 2));
+             s.at(9ms).from_server(server_answer(35, 2, 1200));
+             s.at(20ms).from_client(client_request(44, 3));
+         },                                                                           Outcome::established,
+         Basis::later_exchange},
+        {"session resumption",
+         [](TrackerScript& s) {
+             auto request = IkeBuilder::v2(38);
+             request.spis(initiator).from_initiator().payload(40, noise(32, 1));
+             request.notify(16413, noise(60, 2)).notify(16430);
+             auto answer = IkeBuilder::v2(38);
+             answer.spis(initiator, responder).response().payload(40, noise(32, 3)).notify(16430);
+             s.at(0ms).from_client(request.build());
+             s.at(2ms).from_server(answer.build());
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(9ms).from_server(server_answer(35, 1, 1400));
+             s.at(20ms).from_client(client_request(36, 2));
+         },                                                                           Outcome::established,
+         Basis::later_exchange},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            check(c);
+        }
+}
+
+TEST_CASE("outcome: what is seen of it only in part", "[tracker]") {
+    const Case cases[] = {
+        {"IKE_AUTH follows an IKE_SA_INIT we saw no answer to",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+         },                                                                      Outcome::unknown,
+         Basis::half_view     },
+        {"a cookie comes back that we did not see asked for",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(8ms).from_client(sa_init_request(initiator, {.cookie = noise(20, 3)}));
+         },                                                                      Outcome::unknown,
+         Basis::half_view     },
+        {"only answers",
+         [](TrackerScript& s) {
+             s.at(2ms).from_server(sa_init_response(initiator, responder));
+             s.at(9ms).from_server(server_answer(35, 1, 1400));
+         },                                                                      Outcome::unknown,
+         Basis::half_view     },
+        {"first met in IKE_AUTH",
+         [](TrackerScript& s) {
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(9ms).from_server(server_answer(35, 1, 1400));
+         },                                                                      Outcome::unknown,
+         Basis::mid_stream    },
+        {"first met in IKE_AUTH, then ESP",
+         [](TrackerScript& s) {
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(9ms).from_server(server_answer(35, 1, 1400));
+             s.at(20ms).esp(s.client, s.server);
+         },                                                                      Outcome::established,
+         Basis::esp           },
+        {"first met in CREATE_CHILD_SA",
+         [](TrackerScript& s) { s.at(8ms).from_client(client_request(36, 5)); },
+         Outcome::established,
+         Basis::later_exchange},
+        {"first met in the server's INFORMATIONAL",
+         [](TrackerScript& s) { s.at(8ms).from_server(server_request(37, 3)); },
+         Outcome::established,
+         Basis::later_exchange},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            check(c);
+        }
+}
+
+TEST_CASE("outcome: answers that do not count", "[tracker]") {
+    const Case cases[] = {
+        {"from another port",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).send(
+                 {s.server.address, 501}, s.client, sa_init_response(initiator, responder));
+         }, Outcome::failed,
+         Basis::unanswered},
+        {"to another port",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).send(
+                 s.server, {s.client.address, 1024}, sa_init_response(initiator, responder));
+         }, Outcome::failed,
+         Basis::unanswered},
+        {"from another address",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).send(
+                 {address("203.0.113.6"), 500}, s.client, sa_init_response(initiator, responder));
+         }, Outcome::failed,
+         Basis::unanswered},
+        {"of another exchange",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(server_answer(35, 1, 1400));
+         }, Outcome::failed,
+         Basis::unanswered},
+        {"refused by our gate",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).from_server(sa_init_response(initiator, responder),
+                                   {.refused = true, .reason = Reason::checksum});
+         }, Outcome::failed,
+         Basis::unanswered},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            check(c);
+        }
+}
+
+TEST_CASE("outcome: open until it is known, closed after 60 s of silence", "[tracker]") {
+    TrackerScript script;
+    script.at(0ms).from_client(sa_init_request(initiator));
+    script.expire(59s);
+    CHECK(script.handshake().outcome == Outcome::in_progress);
+    CHECK(script.tracker.handshakes_in_progress() == 1);
+    CHECK(script.tracker.next_deadline() == script_start + 60s + 50ms);
+    script.expire(60s + 50ms);
+    CHECK(script.handshake().outcome == Outcome::failed);
+    CHECK(script.tracker.handshakes_in_progress() == 0);
+    CHECK_FALSE(script.tracker.next_deadline());
+}
+
+TEST_CASE("outcome: a client that comes back after the end opens it again", "[tracker]") {
+    TrackerScript script;
+    authenticate(script, 100);
+    script.expire(90s);
+    CHECK(script.handshake().basis == Basis::refused);
+    script.at(95s).from_client(client_request(35, 2)).expire(96s);
+    CHECK(script.handshake().outcome == Outcome::in_progress);
+    script.at(96s).from_server(server_answer(35, 2, 1400));
+    script.at(97s).from_client(client_request(36, 3)).end();
+    CHECK(script.handshake().outcome == Outcome::established);
+}
