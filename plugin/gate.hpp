@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace ikefrag {
@@ -41,8 +42,9 @@ struct Decision {
     Reason reason = Reason::none;
     std::optional<PacketClass> packet_class;
     bool fragment = false;
-    std::int32_t rule = -1; ///< index into Policy::rules; -1: none was asked
-    Bytes replacement;      ///< verdict replace: the rebuilt packet
+    /// Index into the rules of the policy in force when the first fragment came; -1: none decided.
+    std::int32_t rule = -1;
+    Bytes replacement; ///< verdict replace: the rebuilt packet
 };
 
 /// What one or more calls of the gate gave. The caller keeps one and clears it between batches; in
@@ -82,12 +84,23 @@ struct GateCounters {
     /// Bounds in seconds: hold_time_bounds; the last bucket is everything above.
     std::array<std::array<Counter, 9>, 2> hold_time;
     std::array<Counter, 2> hold_time_sum_ns;
-    /// [rule index][action]; sized by the policy, at most max_counted_rules.
-    static constexpr std::size_t max_counted_rules = 256;
-    std::array<std::array<Counter, count_of<Action>>, max_counted_rules> rule_matches;
+    /// Datagrams by [Rule::counter_row][action taken].
+    std::array<std::array<Counter, count_of<Action>>, RuleRows::capacity> rule_matches;
 };
 
 inline constexpr std::array<double, 8> hold_time_bounds{0.001, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5};
+
+struct InterfaceName {
+    std::uint32_t index = 0;
+    std::string name;
+};
+
+/// What one gate has allocated, to the byte.
+struct GateMemory {
+    std::size_t fixed_bytes = 0;    ///< tables sized by the limits, allocated at start
+    std::size_t reserved_bytes = 0; ///< blocks for what is held: never more than was held at once
+    std::size_t held_bytes = 0;     ///< of these in use now: GateCounters::held_bytes
+};
 
 /// Classifies packets, holds and checks the fragments of IKE, decides by rule.
 ///
@@ -117,13 +130,20 @@ public:
     /// Takes a new policy; what is held stays held under the limits it began with.
     void set_policy(PolicyPointer policy);
 
-    /// The kernel no longer has a packet whose verdict we sent (ENOENT), or told us so.
+    /// Counts a packet whose verdict the kernel answered with ENOENT: it had gone before. Nothing
+    /// of it is held any more, the verdict ended that.
     void vanished(PacketId packet);
 
     /// Sources that half of every limit is kept for. In: sorted is not needed; bounded by the
     /// caller.
     void set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources);
 
+    /// Names of the interfaces that Packet::interface numbers, for rules that test them.
+    void set_interface_names(std::vector<InterfaceName> names);
+
+    [[nodiscard]] GateMemory memory() const noexcept;
+    /// Places looked at per search of the hold table, since the start.
+    [[nodiscard]] double mean_probes() const noexcept;
     [[nodiscard]] const GateCounters& counters() const noexcept;
     [[nodiscard]] const Policy& policy() const noexcept;
 

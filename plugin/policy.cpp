@@ -33,4 +33,17 @@ bool Policy::is_marked_port(std::uint16_t port) const noexcept {
     return contains(ports.marked, port);
 }
 
+void RuleRows::assign(Policy& policy) {
+    for (auto& rule : policy.rules) {
+        const auto known = std::find(names_.begin(), names_.end(), rule.name);
+        auto row = static_cast<std::size_t>(known - names_.begin());
+        if (known == names_.end()) {
+            if (names_.size() < capacity - 1) names_.push_back(rule.name);
+            else if (names_.size() < capacity) names_.emplace_back("further");
+            row = std::min(row, capacity - 1);
+        }
+        rule.counter_row = static_cast<std::uint16_t>(row);
+    }
+}
+
 } // namespace ikefrag

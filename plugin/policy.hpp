@@ -66,12 +66,32 @@ struct RuleLimits {
     std::optional<std::uint32_t> min_nonlast_bytes;
 };
 
+struct Policy;
+
 struct Rule {
     std::string name; ///< metric label; unique
     Match match;
     Action action = Action::pass;
     RuleLimits limits;
     bool dry_run = false; ///< say what would be done; accept
+    /// Row of GateCounters::rule_matches that counts it; empty: its position. The daemon gives each
+    /// name one row for its life (RuleRows), so that counts survive a reload.
+    std::optional<std::uint16_t> counter_row;
+};
+
+/// Rows for rules by name, that only grow: give it every policy before the gates get it, and read
+/// GateCounters::rule_matches by row. Beyond `capacity` names the last row counts all further ones.
+class RuleRows {
+public:
+    static constexpr std::size_t capacity = 256;
+
+    /// Sets counter_row of each rule.
+    void assign(Policy& policy);
+    /// Names by row; the last may stand for "further".
+    [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+
+private:
+    std::vector<std::string> names_;
 };
 
 /// Everything the engine is told by the admin. Immutable once shared.

@@ -58,6 +58,7 @@ std::optional<IpPacket> parse_ipv4(Bytes bytes, Copy copy) noexcept {
     packet.offset = (flags_and_offset & offset_mask) * 8u;
     packet.fragment = packet.more_fragments || packet.offset != 0;
     const auto end = std::min<std::size_t>(packet.total_bytes, bytes.size());
+    packet.header = bytes.first(packet.header_bytes);
     packet.payload = bytes.first(end).subspan(packet.header_bytes);
     // Captures on a host that leaves checksums to its network card show zero.
     if (checksum != 0) {
@@ -199,6 +200,7 @@ std::optional<IpPacket> parse_ipv6(Bytes bytes, Copy copy) noexcept {
     Ipv6Chain chain(packet, behind);
     chain.follow();
     packet.header_bytes = static_cast<std::uint32_t>(fixed_header + chain.header_bytes());
+    packet.header = bytes.first(packet.header_bytes);
     packet.payload = behind.subspan(chain.header_bytes());
     return packet;
 }

@@ -43,6 +43,7 @@ struct IpPacket {
     std::uint32_t id = 0;
     std::uint32_t header_bytes = 0; ///< in front of the payload
     std::uint32_t total_bytes = 0;  ///< by the header's length field
+    Bytes header;                   ///< those bytes
     Bytes payload;                  ///< of a whole packet the upper layer's bytes
     /// What is wrong with the header though it can be read: checksum, ip_options, header_chain.
     Reason reason = Reason::none;

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/support/plugin/gate_script.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace ikefrag;
+using namespace ikefrag::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("gate: a datagram in order is held, checked and let through first to last", "[gate]") {
+    const auto family = GENERATE(Family::ipv4, Family::ipv6);
+    const auto flow = flow_of(family);
+    const auto message = ike_auth(4900);
+    const auto pieces = fragments(flow.ends, udp(flow, message), 1480);
+    REQUIRE(pieces.size() == 4);
+    GateScript script;
+    script.feed({pieces[0], pieces[1], pieces[2]});
+    CHECK(script.held_packets() == 3);
+    CHECK(script.is_held(1));
+    script.at(3ms).feed(pieces[3]);
+    script.expect(1, 4, Verdict::accept, Reason::none);
+    for (std::uint32_t i = 0; i < 4; ++i) CHECK(script.decisions()[i].packet.value == i + 1);
+    CHECK(script.held_packets() == 0);
+    CHECK(script.gate().counters().held_bytes.get() == 0);
+    CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+    CHECK_FALSE(script.gate().next_deadline());
+    REQUIRE(script.messages().size() == 1);
+    const auto seen = script.messages()[0];
+    CHECK(Buffer(seen.message.begin(), seen.message.end()) == message);
+    CHECK(seen.ip_fragments == 4);
+    CHECK_FALSE(seen.reordered);
+    CHECK(seen.datagram_bytes == (family == Family::ipv4 ? 20u : 40u) + 8 + 4900);
+    CHECK(seen.first_fragment_bytes == (family == Family::ipv4 ? 20u : 48u) + 1480);
+    CHECK(script.of(2)->packet_class == PacketClass::ike);
+    CHECK(script.of(2)->rule == 0);
+    CHECK(script.of(2)->fragment);
+}
+
+TEST_CASE("gate: fragments out of order are let through in order", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6), 4500);
+    const auto pieces = fragments(flow.ends, udp(flow, marked(ike_auth(4900))), 1480);
+    GateScript script;
+    script.feed({pieces[3], pieces[1], pieces[0], pieces[2]});
+    std::vector<std::uint32_t> order;
+    for (const auto& decision : script.decisions()) order.push_back(decision.packet.value);
+    CHECK(order == std::vector<std::uint32_t>{3, 2, 4, 1});
+    script.expect(1, 4, Verdict::accept, Reason::none);
+    REQUIRE(script.messages().size() == 1);
+    CHECK(script.messages()[0].reordered);
+    CHECK(script.messages()[0].marked);
+    CHECK(script.gate().counters().reordered.get() == 1);
+}
+
+TEST_CASE("gate: the timer runs from the first fragment and is never refreshed", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto pieces = fragments(flow.ends, udp(flow, ike_auth(4900)), 1480);
+    GateScript script;
+    script.at(0s).feed(pieces[0]).at(4900ms).feed(pieces[1]);
+    REQUIRE(script.gate().next_deadline());
+    CHECK((*script.gate().next_deadline() - start_of_script) / 1ms == 5000);
+    script.at(4999ms).expire();
+    CHECK(script.held_packets() == 2);
+    script.at(5s).expire();
+    script.expect(1, 2, Verdict::drop, Reason::timeout);
+    CHECK(script.outcomes(DatagramOutcome::incomplete) == 1);
+    REQUIRE(script.losses().size() == 1);
+    const auto lost = script.losses()[0];
+    CHECK(lost.reason == Reason::timeout);
+    CHECK(lost.fragments == 2);
+    CHECK(lost.first_seen);
+    CHECK_FALSE(lost.last_seen);
+    CHECK(lost.message_bytes == 4900);
+    CHECK(lost.message.size() == 1480 - 8);
+    CHECK(lost.enforced);
+}
+
+TEST_CASE("gate: reassemble hands on one packet made of all", "[gate]") {
+    auto policy = shipped_policy();
+    policy.rules[0].action = Action::reassemble;
+    const auto flow = flow4();
+    const auto payload = udp(flow, ike_auth(4900));
+    auto pieces = fragments(flow.ends, payload, 1480);
+    GateScript script(policy);
+    script.feed({pieces[1], pieces[0], pieces[3], pieces[2]});
+    script.expect(2, Verdict::replace);
+    script.expect(1, Verdict::merge);
+    script.expect(3, 4, Verdict::merge, Reason::none);
+    const auto rebuilt = script.of(2)->replacement;
+    CHECK(Buffer(rebuilt.begin(), rebuilt.end()) == ip(flow.ends, 17, payload));
+
+    SECTION("IPv6 falls back to pass") {
+        const auto six = flow6();
+        GateScript again(policy);
+        again.feed(fragments(six.ends, udp(six, ike_auth(4900)), 1480));
+        again.expect(1, 4, Verdict::accept, Reason::none);
+        CHECK(again.gate().counters().rule_matches[0][index(Action::pass)].get() == 1);
+    }
+}
