@@ -266,7 +266,7 @@ firewall() {
 capture_start() {
     local name=$1 namespace=$2 device=$3
     shift 3
-    lab_spawn "capture-$name" "$namespace" tcpdump -n -U --immediate-mode -Z root -s 0 -i "$device" -w "$LAB_DIR/$name.pcap" "$@"
+    lab_spawn "capture-$name" "$namespace" tcpdump -n -U --immediate-mode -B 16384 -Z root -s 0 -i "$device" -w "$LAB_DIR/$name.pcap" "$@"
     lab_wait 10 grep -q 'listening on' "$LAB_DIR/capture-$name.log"
 }
 capture_stop() {
@@ -290,9 +290,9 @@ lab_build() {
 }
 
 # ikefragd_config MODE [KEY=VALUE...] writes ikefragd.toml. Keys: SERVERS (TOML of the [[server]] tables), QUEUES (how many),
-# FIRST_QUEUE, EXTRA (more TOML at the end), TOP (TOML before the first table), RULES (text of rules.d/10-lab.toml)
+# FIRST_QUEUE, QUEUE_LENGTH, EXTRA (more TOML at the end), TOP (TOML before the first table), RULES (text of rules.d/10-lab.toml)
 ikefragd_config() {
-    local MODE=$1 QUEUES=1 FIRST_QUEUE=500 EXTRA='' TOP='' RULES=''
+    local MODE=$1 QUEUES=1 FIRST_QUEUE=500 QUEUE_LENGTH=8192 EXTRA='' TOP='' RULES=''
     local SERVERS='[[server]]
 name = "vpn1"
 addresses = ["10.99.2.2", "fd99:2::2"]'
@@ -308,6 +308,7 @@ $SERVERS
 [queue]
 first = $FIRST_QUEUE
 count = $QUEUES
+max_length = $QUEUE_LENGTH
 [metrics]
 listen = "127.0.0.1:9786"
 [control]
