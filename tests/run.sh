@@ -136,7 +136,7 @@ if wanted unit || wanted scenarios || wanted build-dev || wanted lint; then
     fi
 fi
 
-step build-release 1200 bash -c 'build release ikefragd ikefragctl' && have_release=yes
+step build-release 1200 bash -c 'build release ikefragd ikefragctl ikefrag_table' && have_release=yes
 
 # System tests, in the order of their names. "# slow" in a head puts the test under --all; "# limit N" is its time limit.
 if [ "${have_release:-no}" = yes ] || ! wanted build-release; then
