@@ -82,31 +82,6 @@ ipv6(const Ends& ends, std::uint8_t protocol, const Buffer& payload, const IpOpt
 
 } // namespace
 
-Buffer hex(std::string_view text) {
-    Buffer out;
-    int high = -1;
-    for (const char c : text) {
-        if (c == ' ' || c == '\n') continue;
-        const auto digits = std::string_view("0123456789abcdef");
-        const auto value = digits.find(c);
-        if (value == std::string_view::npos) throw std::invalid_argument("no hex digit");
-        if (high < 0) {
-            high = static_cast<int>(value);
-            continue;
-        }
-        out.push_back(static_cast<std::uint8_t>(high << 4 | static_cast<int>(value)));
-        high = -1;
-    }
-    if (high >= 0) throw std::invalid_argument("odd number of hex digits");
-    return out;
-}
-
-IpAddress address(std::string_view text) {
-    const auto parsed = parse_address(text);
-    if (!parsed) throw std::invalid_argument("no address");
-    return *parsed;
-}
-
 Prefix prefix(std::string_view text) {
     const auto parsed = parse_prefix(text);
     if (!parsed) throw std::invalid_argument("no prefix");

@@ -4,6 +4,8 @@
 #include "plugin/address.hpp"
 #include "plugin/bytes.hpp"
 
+#include "tests/support/plugin/ike_builder.hpp"
+
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,13 +15,8 @@
 /// Packets for tests: made from the RFCs' pictures, not by the code under test.
 namespace ikefrag::test {
 
-using Buffer = std::vector<std::uint8_t>;
+using Buffer = ByteVector;
 
-/// Bytes of a text of hex digits; spaces are skipped. Anything else fails the test.
-[[nodiscard]] Buffer hex(std::string_view text);
-
-/// An address of a text that is one.
-[[nodiscard]] IpAddress address(std::string_view text);
 [[nodiscard]] Prefix prefix(std::string_view text);
 
 [[nodiscard]] Buffer operator+(Buffer a, const Buffer& b);
