@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/explain/explain.hpp"
+
+#include "tests/support/daemon/story.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+
+#include <string>
+
+using namespace ikefrag;
+using namespace ikefrag::testing;
+
+namespace {
+
+std::string fates(const Attempt& attempt) {
+    std::string text;
+    for (const auto& step : ladder(attempt))
+        text += (text.empty() ? "" : " ") + std::string(to_string(step.fate)) +
+                (step.pieces.empty() ? "" : ":" + step.pieces);
+    return text;
+}
+
+void add_pieces(Attempt& attempt,
+                double seconds,
+                std::initializer_list<std::uint16_t> numbers,
+                Direction direction = Direction::to_server) {
+    for (const auto number : numbers) {
+        auto& message =
+            add_message(attempt,
+                        seconds,
+                        35,
+                        direction,
+                        direction == Direction::to_server ? Role::request : Role::response,
+                        1236);
+        message.transport = Transport::skf;
+        message.skf_number = number;
+        message.skf_total = 3;
+    }
+}
+
+} // namespace
+
+TEST_CASE("explain: what a target may be", "[explain]") {
+    CHECK(std::holds_alternative<Spi>(*parse_explain_target("0011223344556677")));
+    CHECK(std::get<Spi>(*parse_explain_target("00112233445566Aa"))[7] == 0xaa);
+    CHECK(std::holds_alternative<IpAddress>(*parse_explain_target("203.0.113.7")));
+    CHECK(std::holds_alternative<IpAddress>(*parse_explain_target("2001:db8::7")));
+    for (const auto* wrong : {"", "vpn1", "001122334455667", "001122334455667g", "203.0.113.7:500"})
+        CHECK_FALSE(parse_explain_target(wrong));
+}
+
+TEST_CASE("explain: ladder of a handshake that lost its fragments", "[explain]") {
+    CHECK(fates(partial_story()) == "passed passed partial partial");
+}
+
+TEST_CASE("explain: IKE fragments of one sending are one step", "[explain]") {
+    auto attempt = partial_story();
+    attempt.handshake.messages.resize(2);
+    add_pieces(attempt, 0.1, {1, 2, 3});
+    CHECK(fates(attempt) == "passed passed passed:3/3");
+    SECTION("a second sending is another step, whatever came of it") {
+        add_pieces(attempt, 1.1, {3, 1});
+        CHECK(fates(attempt) == "passed passed passed:3/3 partial:2/3");
+    }
+    SECTION("fragments of the other direction are another step") {
+        add_pieces(attempt, 0.2, {1, 2}, Direction::to_peer);
+        CHECK(fates(attempt) == "passed passed passed:3/3 partial:2/3");
+    }
+}
+
+TEST_CASE("explain: the findings say where on the ladder it was lost", "[explain]") {
+    auto attempt = partial_story();
+    attempt.handshake.messages.resize(2);
+    attempt.findings.clear();
+    auto& request = add_message(attempt, 0.1, 35, Direction::to_server, Role::request, 2200);
+    request.ip_fragments = 2;
+    SECTION("behind us") {
+        add_finding(attempt, "D27", Actor::server_network);
+        CHECK(fates(attempt) == "passed passed lost_after");
+    }
+    SECTION("on the way back") {
+        auto& answer = add_message(attempt, 0.2, 35, Direction::to_peer, Role::response, 1800);
+        answer.ip_fragments = 2;
+        add_finding(attempt, "D10", Actor::server);
+        CHECK(fates(attempt) == "passed passed passed lost_after");
+    }
+    SECTION("here, by our verdict") {
+        request.refused = true;
+        request.reason = Reason::policy;
+        CHECK(fates(attempt) == "passed passed dropped_here");
+    }
+    SECTION("here, by another rule") {
+        for (auto& message : attempt.handshake.messages) message.left_time = message.time;
+        attempt.handshake.messages.back().left_time.reset();
+        add_finding(attempt, "D29", Actor::this_firewall);
+        CHECK(fates(attempt) == "passed passed dropped_here");
+    }
+    SECTION("never answered") {
+        add_finding(attempt, "D07", Actor::server);
+        CHECK(fates(attempt) == "passed passed passed never_came");
+    }
+    SECTION("said by ICMP") {
+        IcmpRecord icmp;
+        icmp.time = attempt.handshake.last_time;
+        icmp.type = 3;
+        icmp.code = 3;
+        attempt.handshake.icmp.push_back(icmp);
+        CHECK(fates(attempt) == "passed passed passed icmp");
+    }
+}
+
+TEST_CASE("explain: text for people", "[explain]") {
+    const auto text = explain_text({partial_story()}, {});
+    INFO(text);
+    CHECK(text.starts_with("What happened to 203.0.113.7, in one sentence.\n"));
+    for (const auto* part :
+         {"+0.000 s  |------------>|------------>|  IKE_SA_INIT request, 400 octets (no IKE "
+          "fragmentation)",
+          "+0.050 s  |<------------|<------------|  IKE_SA_INIT response, 440 octets",
+          "+0.100 s  |- part -x    |             |  IKE_AUTH request, 2200 octets (only the first "
+          "IP fragment (1500 octets) came)",
+          "Who must act: the client's network",
+          "What to do:   What 203.0.113.7 must change.",
+          "client  203.0.113.7 (windows), can fragment IKE",
+          "server  198.51.100.5 vpn1, offers no IKE fragmentation",
+          "It is not this: "})
+        CHECK(text.find(part) != std::string::npos);
+    CHECK(text.find('\x1b') == std::string::npos);
+    const auto coloured = explain_text({partial_story()}, {.colour = true});
+    CHECK(coloured.find("\x1b[31m|- part -x    |             |\x1b[0m") != std::string::npos);
+}
+
+TEST_CASE("explain: masked, no whole client address is left", "[explain]") {
+    const auto text = explain_text({partial_story()}, {.mask = true});
+    CHECK(text.find("203.0.113.7") == std::string::npos);
+    CHECK(text.find("203.0.113.x") != std::string::npos);
+    const auto json = explain_json({partial_story()}, {.mask = true});
+    CHECK(json.find("203.0.113.7") == std::string::npos);
+    CHECK(json.find("203.0.113.x") != std::string::npos);
+    CHECK(shown_address(*parse_address("2001:db8:1:2::3"), true) == "2001:db8:1::x");
+}
+
+TEST_CASE("explain: an address inside another is not masked", "[explain]") {
+    const auto client = *parse_address("203.0.113.7");
+    CHECK(shown_text("203.0.113.77 and 203.0.113.7.", client, true) ==
+          "203.0.113.77 and 203.0.113.x.");
+    CHECK(shown_text("1203.0.113.7", client, true) == "1203.0.113.7");
+    CHECK(shown_text("none", client, true) == "none");
+}
+
+TEST_CASE("explain: hostile text reaches the terminal as hex", "[explain]") {
+    auto attempt = partial_story();
+    attempt.handshake.client_side.vendor = "\x1b[2J";
+    attempt.server_name = "a\nb";
+    attempt.findings.front().sentence = "\x1b]0;x\x07";
+    const auto text = explain_text({attempt}, {});
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find("\\x1b[2J") != std::string::npos);
+    CHECK(text.find("a\\x0ab") != std::string::npos);
+    attempt.findings.front().evidence = {"\xff"};
+    CHECK_NOTHROW(boost::json::parse(explain_json({attempt}, {})));
+}
+
+TEST_CASE("explain: JSON has the story's parts", "[explain]") {
+    const auto value = boost::json::parse(explain_json({partial_story()}, {}));
+    const auto& object = value.as_object();
+    CHECK(object.at("format") == 1);
+    const auto& attempt = object.at("attempts").as_array().at(0).as_object();
+    CHECK(attempt.at("cause") == "D04");
+    CHECK(attempt.at("server_name") == "vpn1");
+    CHECK(attempt.at("headline") == "What happened to 203.0.113.7, in one sentence.");
+    CHECK(attempt.at("ladder").as_array().size() == 4);
+    CHECK(attempt.at("ladder").as_array().at(2).as_object().at("fate") == "partial");
+    CHECK(attempt.at("findings").as_array().at(0).as_object().at("id") == "D04");
+    CHECK(attempt.at("handshake").as_object().at("client") == "203.0.113.7");
+}
+
+TEST_CASE("explain: a headline for every end", "[explain]") {
+    struct Case {
+        Outcome outcome;
+        Basis basis;
+        std::string part;
+    };
+    const Case cases[] = {
+        {Outcome::established, Basis::esp,        "it succeeded."                      },
+        {Outcome::in_progress, Basis::none,       "it is under way."                   },
+        {Outcome::failed,      Basis::unanswered, "it was not answered; no known cause"},
+        {Outcome::failed,      Basis::refused,    "it was refused; no known cause"     },
+        {Outcome::unknown,     Basis::answered,   "IKE_AUTH was answered"              },
+        {Outcome::unknown,     Basis::half_view,  "answers take another way"           },
+        {Outcome::unknown,     Basis::mid_stream, "from the middle on"                 },
+        {Outcome::unknown,     Basis::redirected, "REDIRECT"                           },
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.part) {
+            auto attempt = partial_story();
+            attempt.findings.clear();
+            attempt.handshake.outcome = c.outcome;
+            attempt.handshake.basis = c.basis;
+            CHECK(headline(attempt).find(c.part) != std::string::npos);
+            CHECK(headline(attempt).find("vpn1 (198.51.100.5)") != std::string::npos);
+        }
+}
