@@ -16,6 +16,7 @@ std::span<const Command* const> commands() noexcept {
         &rules_check_command,
         &rules_test_command,
         &rules_fields_command,
+        &probe_command,
         &doctor_command,
         &metrics_command,
         &reload_command,

@@ -14,6 +14,7 @@ extern const Command metrics_command;
 extern const Command mode_command;
 extern const Command peers_command;
 extern const Command peers_forget_command;
+extern const Command probe_command;
 extern const Command reload_command;
 extern const Command replay_command;
 extern const Command report_command;

@@ -55,7 +55,7 @@ Probe::Probe(Settings settings) : settings_(std::move(settings)) {
     std::copy_n(random.begin() + 16, 32, small_.nonce.begin());
     std::copy_n(random.begin() + 24, 32, padded_.nonce.begin());
     for (const auto& port : settings_.ports) {
-        PortResult result;
+        PortFacts result;
         result.port = port;
         facts_.ports.push_back(result);
     }
@@ -166,7 +166,7 @@ Send Probe::encode(const Question& question) {
         break;
     }
     }
-    PortResult& port = facts_.ports[question.port];
+    PortFacts& port = facts_.ports[question.port];
     port.asked = true;
     if (send.port.marked) send.payload.assign(marker_bytes, 0);
     send.payload.insert(send.payload.end(), message.begin(), message.end());
@@ -203,7 +203,7 @@ void Probe::received(Port port, Bytes payload, std::uint32_t fragment_bytes, Tim
                       settings_.ports[question_->port].number == port.number;
     if (!ours) return;
     if (first_try_) round_trip_ = now - sent_at_;
-    PortResult& asked = facts_.ports[question_->port];
+    PortFacts& asked = facts_.ports[question_->port];
     asked.answers = true;
     if (!asked.round_trip && first_try_) asked.round_trip = now - sent_at_;
     last_answer_ = *std::move(answer);
@@ -211,7 +211,7 @@ void Probe::received(Port port, Bytes payload, std::uint32_t fragment_bytes, Tim
 }
 
 void Probe::note(const Answer& answer) {
-    ServerResult& server = facts_.server;
+    ServerFacts& server = facts_.server;
     for (const auto type : answer.notifies)
         if (std::find(server.notifies.begin(), server.notifies.end(), type) ==
             server.notifies.end())
@@ -242,7 +242,7 @@ void Probe::too_big(Where where, std::uint32_t mtu, TimePoint now) {
 
 void Probe::unreachable(const IcmpError& error, TimePoint) {
     if (!question_ || !answer_by_) return;
-    PortResult& port = facts_.ports[question_->port];
+    PortFacts& port = facts_.ports[question_->port];
     if (!port.icmp) port.icmp = error;
     if (!port.answers) conclude(Fate::unreachable);
 }
@@ -311,7 +311,7 @@ void Probe::conclude(Fate fate) {
 void Probe::after_init(Fate fate) {
     const Question asked = *question_;
     if (fate == Fate::answered) {
-        ServerResult& server = facts_.server;
+        ServerFacts& server = facts_.server;
         if (!last_answer_.cookie.empty()) {
             server.cookie_again = server.cookie;
             if (!server.cookie) {

@@ -55,7 +55,7 @@ struct IcmpError {
     std::optional<IpAddress> reporter;
 };
 
-struct PortResult {
+struct PortFacts {
     Port port;
     bool asked = false;
     bool answers = false;
@@ -64,7 +64,7 @@ struct PortResult {
 };
 
 /// What the server says of itself.
-struct ServerResult {
+struct ServerFacts {
     std::optional<bool> fragmentation;  ///< 16430 in a complete answer; empty: none came
     std::optional<bool> intermediate;   ///< 16438, likewise
     bool cookie = false;                ///< it asked for a cookie
@@ -78,7 +78,7 @@ struct ServerResult {
     std::string vendor; ///< hint word, or empty
 };
 
-struct FragmentResult {
+struct FragmentFacts {
     bool tested = false;
     std::optional<bool> pass;    ///< empty: could not be told
     std::uint32_t bytes = 0;     ///< IP total length of the datagram, reassembled
@@ -87,13 +87,13 @@ struct FragmentResult {
 };
 
 struct Facts {
-    std::vector<PortResult> ports;
-    ServerResult server;
+    std::vector<PortFacts> ports;
+    ServerFacts server;
     PathSize path; ///< towards the server
     /// Largest answer, IP total length, and the largest fragment it came in where it was one.
     std::uint32_t largest_answer_bytes = 0;
     std::uint32_t answer_fragment_bytes = 0;
-    FragmentResult fragments;
+    FragmentFacts fragments;
     unsigned packets = 0; ///< sent
     bool out_of_packets = false;
 
