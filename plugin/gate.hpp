@@ -130,6 +130,10 @@ public:
     /// Takes a new policy; what is held stays held under the limits it began with.
     void set_policy(PolicyPointer policy);
 
+    /// Until then a fragment whose first one has not come is let go at once: after a start in the
+    /// midst of traffic, and a change out of observe, the first one may have gone on before.
+    void accept_headless_until(TimePoint time);
+
     /// Counts a packet whose verdict the kernel answered with ENOENT: it had gone before. Nothing
     /// of it is held any more, the verdict ended that.
     void vanished(PacketId packet);

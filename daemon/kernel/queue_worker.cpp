@@ -142,6 +142,8 @@ public:
         PolicyPointer policy;
         std::shared_ptr<const std::vector<IpAddress>> proven;
         InterfaceDomainsPointer domains;
+        std::optional<std::vector<InterfaceName>> names;
+        std::optional<TimePoint> headless_until;
         bool release = false;
         bool stop = false;
     };
@@ -399,6 +401,8 @@ void QueueWorker::State::take_commands() {
     if (now.policy) gate.set_policy(std::move(now.policy));
     if (now.proven) gate.set_proven_sources(std::move(now.proven));
     if (now.domains) domains_ = std::move(now.domains);
+    if (now.names) gate.set_interface_names(std::move(*now.names));
+    if (now.headless_until) gate.accept_headless_until(*now.headless_until);
     if (now.release) {
         const TimePoint time = clock_.now();
         gate.release_all(time, output_);
@@ -438,6 +442,12 @@ void QueueWorker::set_proven_sources(std::shared_ptr<const std::vector<IpAddress
     state_->command([&](State::Pending& pending) { pending.proven = std::move(sources); });
 }
 
+void QueueWorker::set_interface_names(std::vector<InterfaceName> names) {
+    state_->command([&](State::Pending& pending) { pending.names = std::move(names); });
+}
+void QueueWorker::accept_headless_until(TimePoint time) {
+    state_->command([&](State::Pending& pending) { pending.headless_until = time; });
+}
 void QueueWorker::set_domains(InterfaceDomainsPointer domains) {
     state_->command([&](State::Pending& pending) { pending.domains = std::move(domains); });
 }

@@ -90,6 +90,10 @@ public:
     void set_policy(PolicyPointer policy);
     void set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources);
     void set_domains(InterfaceDomainsPointer domains);
+    /// Names of interfaces, for rules that test them.
+    void set_interface_names(std::vector<InterfaceName> names);
+    /// See Gate: after a start in the midst of traffic.
+    void accept_headless_until(TimePoint time);
     /// Lets go of everything held, with `accept` (change to observe).
     void release();
 

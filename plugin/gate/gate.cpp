@@ -23,6 +23,8 @@ void Gate::release_all(TimePoint now, GateOutput& out) { state_->release_all(now
 
 void Gate::set_policy(PolicyPointer policy) { state_->set_policy(std::move(policy)); }
 
+void Gate::accept_headless_until(TimePoint time) { state_->accept_headless_until(time); }
+
 void Gate::vanished(PacketId) { state_->count_vanished(); }
 
 void Gate::set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources) {

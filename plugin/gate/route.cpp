@@ -111,6 +111,7 @@ void Gate::State::begin_tail(const Fragment& fragment,
     const auto packet_class = class_by_protocol(fragment.ip);
     if (!packet_class) {
         if (!policy_->concerns(ends)) return leave_unknown(fragment);
+        if (now_ < headless_until_) return decide(fragment, std::nullopt, -1, Ending{});
         auto& datagram = open(fragment, predecessor, ends, policy_->limits());
         return add(datagram, fragment, nullptr);
     }

@@ -39,6 +39,7 @@ public:
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
     void release_all(TimePoint now, GateOutput& out);
     void set_policy(PolicyPointer policy);
+    void accept_headless_until(TimePoint time) { headless_until_ = time; }
     void count_vanished() { counters_.vanished.add(); }
     void set_proven_sources(const std::vector<IpAddress>& sources) { shares_.set_proven(sources); }
     void set_interface_names(std::vector<InterfaceName> names) { interfaces_ = std::move(names); }
@@ -144,6 +145,7 @@ private:
     std::vector<InterfaceName> interfaces_;
     std::vector<HeldPacket*> in_order_; ///< scratch of sort_held()
     TimePoint now_;
+    TimePoint headless_until_{}; ///< before, tails without a first fragment are let go
 };
 
 } // namespace ikefrag

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/control/status.hpp"
+
+#include "daemon/clock.hpp"
+#include "daemon/events/event_writer.hpp"
+#include "daemon/json/json.hpp"
+#include "daemon/kernel/log_reader.hpp"
+#include "daemon/metrics/collector.hpp"
+#include "daemon/observer/daemon.hpp"
+#include "daemon/observer/table_keeper.hpp"
+#include "daemon/observer/worker_pool.hpp"
+#include "daemon/state/peer_store.hpp"
+#include "daemon/version.hpp"
+#include "plugin/tracker.hpp"
+
+#include <boost/json.hpp>
+#include <unistd.h>
+
+namespace ikefrag {
+namespace {
+
+namespace json = boost::json;
+
+json::object queue_json(const QueueMetrics& queue) {
+    json::object verdicts;
+    for (const auto& verdict : words<Verdict>())
+        verdicts[verdict.text] = queue.totals.verdicts[index(verdict.value)];
+    return {
+        {"queue",             queue.totals.number           },
+        {"packets",           queue.packets                 },
+        {"verdicts",          std::move(verdicts)           },
+        {"waiting",           queue.waiting                 },
+        {"vanished",          queue.totals.vanished         },
+        {"unseen",            queue.unseen                  },
+        {"held_packets",      queue.totals.held_packets     },
+        {"held_bytes",        queue.totals.held_bytes       },
+        {"observations_lost", queue.totals.observations_lost}
+    };
+}
+
+json::object table_json(TableKeeper& table) {
+    json::object counters;
+    const auto& counts = table.counts();
+    for (const auto counter : table_counters())
+        counters[to_string(counter)] = counts[static_cast<std::size_t>(counter)];
+    return {
+        {"present",  table.present()                                                        },
+        {"via",      to_string(table.via())                                                 },
+        {"fault",    table.fault().empty() ? json::value(nullptr) : json_text(table.fault())},
+        {"repairs",  table.repairs()                                                        },
+        {"counters", std::move(counters)                                                    }
+    };
+}
+
+json::array rules_json(const std::vector<RuleFound>& rules) {
+    json::array list;
+    for (const auto& rule : rules)
+        list.push_back({
+            {"where", json_text(rule.where)},
+            {"rule",  json_text(rule.text) }
+        });
+    return list;
+}
+
+json::array texts_json(const std::vector<std::string>& texts) {
+    json::array list;
+    for (const auto& text : texts) list.push_back(json_text(text));
+    return list;
+}
+
+json::object conntrack_json(const ConntrackFacts& facts) {
+    return {
+        {"active",         facts.conntrack_active           },
+        {"users",          rules_json(facts.conntrack_users)},
+        {"fragment_drops", rules_json(facts.fragment_drops) },
+        {"earlier_hooks",  rules_json(facts.earlier_hooks)  },
+        {"unread",         texts_json(facts.unread)         }
+    };
+}
+
+json::array servers_json(const Daemon& daemon) {
+    json::array list;
+    const auto& servers = daemon.policy().servers;
+    const auto& totals = daemon.parts().tracker.server_totals();
+    for (std::size_t i = 0; i < totals.size(); ++i) {
+        const auto& total = totals[i];
+        std::uint64_t failed = 0;
+        for (const auto& [slug, count] : total.failed) failed += count;
+        list.push_back({
+            {"name",                    i < servers.size() ? servers[i].name : "unlisted"},
+            {"started",                 total.started[1] + total.started[2]              },
+            {"completed",               total.completed[1] + total.completed[2]          },
+            {"failed",                  failed                                           },
+            {"fragmentation_supported",
+             total.fragmentation_supported ? json::value(*total.fragmentation_supported)
+                                           : json::value(nullptr)                        }
+        });
+    }
+    return list;
+}
+
+} // namespace
+
+json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) {
+    const auto& parts = daemon.parts();
+    const auto now = parts.clock.now();
+    json::array queues;
+    for (const auto& queue : metrics.queues()) queues.push_back(queue_json(queue));
+    json::object status;
+    status["format"] = 1;
+    status["version"] = build_version();
+    status["revision"] = build_revision();
+    status["process"] = ::getpid();
+    status["mode"] = to_string(daemon.policy().mode);
+    status["ready"] = daemon.ready();
+    status["started"] = to_json(daemon.started());
+    status["uptime_seconds"] =
+        std::chrono::duration_cast<std::chrono::seconds>(now - daemon.started()).count();
+    status["config_hash"] = daemon.config().hash;
+    status["config_read"] = to_json(daemon.configured());
+    status["last_reload_successful"] = daemon.last_reload_successful();
+    status["last_reload_fault"] = daemon.last_reload_fault().empty()
+                                      ? json::value(nullptr)
+                                      : json_text(daemon.last_reload_fault());
+    status["rules"] = daemon.policy().rules.size();
+    status["servers"] = servers_json(daemon);
+    status["queues"] = std::move(queues);
+    status["table"] = table_json(parts.table);
+    status["conntrack_active"] = parts.table.conntrack().conntrack_active;
+    status["pass"] = what_pass_does(parts.table.conntrack());
+    status["copies"] = {
+        {"read", parts.log.counters().copies.get()},
+        {"lost", parts.log.counters().lost.get()  }
+    };
+    status["handshakes"] = {
+        {"known",       parts.tracker.handshake_count()       },
+        {"in_progress", parts.tracker.handshakes_in_progress()}
+    };
+    status["peers"] = parts.tracker.peer_count();
+    const auto complaint = parts.store.complaint();
+    status["peers_database"] = complaint.empty() ? json::value(nullptr) : json_text(complaint);
+    const auto& events = parts.events.counters();
+    status["events"] = {
+        {"written", events.written.get()                     },
+        {"lost",    events.lost.get() + events.failures.get()}
+    };
+    return status;
+}
+
+json::object facts_json(const Daemon& daemon) {
+    const auto& parts = daemon.parts();
+    json::array queues;
+    for (const auto& worker : parts.pool.workers()) {
+        const auto& bound = worker->bound();
+        queues.push_back({
+            {"queue",          worker->number()                                               },
+            {"max_length",
+             {{"asked", daemon.config().settings.queue.max_length}, {"got", bound.max_length}}},
+            {"fail_open",
+             {{"asked", daemon.config().settings.queue.fail_open}, {"got", bound.fail_open}}  },
+            {"receive_buffer", bound.receive_buffer                                           },
+            {"copy_range",     bound.copy_range                                               }
+        });
+    }
+    return {
+        {"format",             1                                      },
+        {"mode",               to_string(daemon.policy().mode)        },
+        {"queues",             std::move(queues)                      },
+        {"log",
+         {{"group", daemon.config().settings.copy_group},
+          {"receive_buffer", parts.log.receive_buffer()}}             },
+        {"table",              table_json(parts.table)                },
+        {"conntrack",          conntrack_json(parts.table.conntrack())},
+        {"pass",               what_pass_does(parts.table.conntrack())},
+        {"config_age_seconds",
+         std::chrono::duration_cast<std::chrono::seconds>(parts.clock.now() - daemon.configured())
+             .count()                                                 }
+    };
+}
+
+} // namespace ikefrag

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/observer/observer.hpp"
+
+#include "daemon/asio.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/events/event_writer.hpp"
+#include "daemon/observer/borrowed.hpp"
+#include "daemon/observer/worker_pool.hpp"
+#include "daemon/state/peer_store.hpp"
+
+#include <algorithm>
+
+namespace ikefrag {
+namespace {
+
+/// Datagrams of copies read in one turn, up to 64 copies each; then timers and clients get theirs.
+constexpr int datagrams_a_turn = 32;
+constexpr int observations_a_turn = 4096;
+constexpr std::size_t max_causes = 10'000;
+/// Copies arrive up to one log timeout (10 ms) after their packet: ending fragments earlier would
+/// end some that have come.
+constexpr Duration copies_late = std::chrono::milliseconds(50);
+
+/// The policy of a gate that only looks.
+PolicyPointer observing(const PolicyPointer& policy) {
+    if (policy->mode == Mode::observe) return policy;
+    auto copy = std::make_shared<Policy>(*policy);
+    copy->mode = Mode::observe;
+    return copy;
+}
+
+template <class... Cases>
+struct Overloaded : Cases... {
+    using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+} // namespace
+
+struct Observer::Sources {
+    Sources(asio::io_context& context, int log)
+        : io(context), copies(context, log), timer(context) {}
+    asio::io_context& io;
+    Borrowed copies;
+    asio::steady_timer timer;
+    std::vector<std::unique_ptr<Borrowed>> queues;
+};
+
+Observer::Observer(asio::io_context& io,
+                   const Clock& clock,
+                   LogReader& log,
+                   WorkerPool& pool,
+                   Tracker& tracker,
+                   EventWriter& events,
+                   PeerStore& store,
+                   PolicyPointer policy)
+    : clock_(clock), log_(log), pool_(pool), tracker_(tracker), events_(events), store_(store),
+      policy_(std::move(policy)), gate_(observing(policy_), random_seed()),
+      sources_(std::make_unique<Sources>(io, log.descriptor())) {}
+
+Observer::~Observer() = default;
+
+void Observer::start() {
+    wait_for_copies();
+    schedule();
+}
+
+void Observer::wait_for_copies() {
+    sources_->copies.wait([this](ErrorCode error) {
+        if (error) return;
+        read_copies();
+        wait_for_copies();
+    });
+}
+
+void Observer::read_copies() {
+    for (int i = 0; i < datagrams_a_turn; ++i) {
+        const auto copies = log_.read();
+        if (copies.empty()) break;
+        take_copies(copies);
+    }
+    if (const auto lost = log_.take_lost(); lost != 0)
+        take_observation({clock_.now(), Leg::prerouting, CopiesLost{lost}});
+    schedule();
+}
+
+void Observer::take_copies(std::span<const Copy> copies) {
+    for (const auto& copy : copies) take_copy(copy);
+    for (const auto& observation : output_.observations) take_observation(observation);
+    output_.clear();
+}
+
+void Observer::take_copy(const Copy& copy) {
+    if (copy.bytes.empty()) return;
+    Packet packet;
+    packet.bytes = copy.bytes;
+    packet.leg = copy.leg;
+    packet.interface = copy.interface;
+    packet.domain = copy.domain;
+    packet.truncated = copy.truncated;
+    if (copy.leg == Leg::prerouting) return gate_.feed(packet, copy.time, output_);
+    const auto seen = observe_whole(*policy_, packet, copy.time, output_);
+    // What goes out was counted when it came in.
+    if (copy.leg != Leg::output) return;
+    const auto family = copy.bytes[0] >> 4 == 6 ? Family::ipv6 : Family::ipv4;
+    const auto packet_class = seen.packet_class ? index(*seen.packet_class) : count_of<PacketClass>;
+    ++counters_.sent_packets[index(family)][packet_class];
+}
+
+void Observer::watch_workers() {
+    for (const auto& worker : pool_.workers()) {
+        sources_->queues.push_back(
+            std::make_unique<Borrowed>(sources_->io, worker->observations().descriptor()));
+        auto& queue = *sources_->queues.back();
+        // Waits again and again; ends with the descriptor (leave_workers cancels it).
+        const auto wait = [this, &queue, &worker = *worker](auto again) -> void {
+            queue.wait([this, &worker, again](ErrorCode error) {
+                if (error) return;
+                drain(worker);
+                schedule();
+                again(again);
+            });
+        };
+        wait(wait);
+    }
+    if (proven_) pool_.set_proven_sources(proven_);
+}
+
+void Observer::leave_workers() {
+    sources_->queues.clear();
+    for (const auto& worker : pool_.workers()) drain(*worker);
+}
+
+void Observer::drain(QueueWorker& worker) {
+    auto& queue = worker.observations();
+    for (int i = 0; i < observations_a_turn; ++i) {
+        const auto observation = queue.pop();
+        if (!observation) return;
+        take_observation(*observation);
+    }
+    // More than a turn's worth: the eventfd stays readable until all is drained.
+}
+
+void Observer::take_observation(const Observation& observation) {
+    ++counters_.observations;
+    if (const auto* lost = std::get_if<DatagramLost>(&observation.what))
+        events_.datagram_refused(*lost, observation.time);
+    tracker_.feed(observation);
+}
+
+void Observer::catch_up() {
+    const auto now = clock_.now();
+    read_copies();
+    for (const auto& worker : pool_.workers()) drain(*worker);
+    gate_.expire(now - copies_late, output_);
+    for (const auto& observation : output_.observations) take_observation(observation);
+    output_.clear();
+    std::uint64_t lost = 0;
+    for (const auto& queue : pool_.totals()) lost += queue.observations_lost;
+    if (lost > observations_lost_)
+        take_observation({now, Leg::prerouting, CopiesLost{lost - observations_lost_}});
+    observations_lost_ = std::max(observations_lost_, lost);
+    tracker_.expire(now);
+    take_events();
+    if (auto proven = tracker_.proven_sources(); proven != proven_) {
+        proven_ = std::move(proven);
+        pool_.set_proven_sources(proven_);
+        gate_.set_proven_sources(proven_);
+    }
+}
+
+void Observer::schedule() {
+    auto next = tracker_.next_deadline();
+    if (const auto gate = gate_.next_deadline())
+        next = std::min(next.value_or(TimePoint::max()), *gate + copies_late);
+    if (!next) return;
+    const auto wait = std::max<Duration>(*next - clock_.now(), std::chrono::milliseconds(1));
+    sources_->timer.expires_after(std::min<Duration>(wait, std::chrono::seconds(1)));
+    sources_->timer.async_wait([this](ErrorCode error) {
+        if (error) return;
+        catch_up();
+        schedule();
+    });
+}
+
+void Observer::take_events() {
+    const auto events = tracker_.take_events();
+    // What explains a handshake's end may come after the end itself.
+    for (const auto& event : events) {
+        const auto keep = [&](const Finding& finding) {
+            if (finding.handshake == 0 || finding.diagnosis == nullptr ||
+                finding.diagnosis->kind != FindingKind::failure)
+                return;
+            if (causes_.size() < max_causes || causes_.contains(finding.handshake))
+                causes_.insert_or_assign(finding.handshake, finding);
+        };
+        if (const auto* opened = std::get_if<FindingOpened>(&event.what)) keep(opened->finding);
+        if (const auto* updated = std::get_if<FindingUpdated>(&event.what)) keep(updated->finding);
+    }
+    for (const auto& event : events) take_event(event);
+}
+
+void Observer::take_event(const Event& event) {
+    ++counters_.events;
+    const auto time = event.time;
+    std::visit(Overloaded{[&](const HandshakeEnded& ended) {
+                              const auto cause = causes_.find(ended.handshake);
+                              if (const auto* handshake = tracker_.find_handshake(ended.handshake))
+                                  end_handshake(*handshake,
+                                                cause == causes_.end() ? nullptr : &cause->second,
+                                                time);
+                              if (cause != causes_.end()) causes_.erase(cause);
+                          },
+                          [&](const CapabilityChanged& changed) {
+                              events_.capability_changed(changed, time);
+                              store_.capability_changed(changed.address, time, changed.after);
+                          },
+                          [&](const FindingOpened& opened) {
+                              events_.finding_changed("opened",
+                                                      opened.finding,
+                                                      server_name(opened.finding.server_index),
+                                                      time);
+                          },
+                          [&](const FindingClosed& closed) {
+                              events_.finding_changed("closed",
+                                                      closed.finding,
+                                                      server_name(closed.finding.server_index),
+                                                      time);
+                          },
+                          [&](const PeerChanged& changed) {
+                              if (const auto* peer = tracker_.find_peer(changed.address))
+                                  store_.store(*peer);
+                          },
+                          [&](const PeerForgotten& forgotten) { store_.forget(forgotten.address); },
+                          [](const auto&) {}},
+               event.what);
+}
+
+void Observer::end_handshake(const Handshake& handshake, const Finding* cause, TimePoint time) {
+    const auto server = server_name(handshake.server_index);
+    if (handshake.outcome != Outcome::failed) cause = nullptr;
+    if (handshake.outcome == Outcome::failed)
+        ++failed_[{server.empty() ? "unlisted" : server,
+                   handshake.version,
+                   cause == nullptr ? "none" : std::string(cause->diagnosis->slug)}];
+    events_.handshake_ended(handshake, cause, server, time);
+}
+
+std::string Observer::server_name(std::optional<std::size_t> index) const {
+    return index && *index < policy_->servers.size() ? policy_->servers[*index].name
+                                                     : std::string();
+}
+
+void Observer::set_policy(const PolicyPointer& policy) {
+    policy_ = policy;
+    gate_.set_policy(observing(policy));
+    tracker_.set_policy(policy);
+}
+
+void Observer::set_interfaces(const std::vector<InterfaceName>& names) {
+    gate_.set_interface_names(names);
+}
+
+void Observer::forget_fragments() {
+    gate_.release_all(clock_.now(), output_);
+    for (const auto& observation : output_.observations) take_observation(observation);
+    output_.clear();
+}
+
+GateTotals Observer::gate_totals() const { return read_totals(gate_.counters()); }
+
+} // namespace ikefrag
