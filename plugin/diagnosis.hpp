@@ -33,6 +33,12 @@ struct Diagnosis {
 [[nodiscard]] std::span<const Diagnosis> catalogue() noexcept;
 [[nodiscard]] const Diagnosis* find_diagnosis(std::string_view id_or_slug) noexcept;
 
+/// How to turn IKE fragmentation on at a server of this vendor hint: the exact command; with none
+/// known, the likely stacks.
+[[nodiscard]] std::string server_fragmentation_switch(std::string_view vendor);
+/// How to set the size of IKE fragments. In: mtu: size of the whole IP packet
+[[nodiscard]] std::string fragment_size_switch(std::string_view vendor, std::size_t mtu);
+
 /// One diagnosis of one attempt.
 struct Finding {
     const Diagnosis* diagnosis = nullptr;

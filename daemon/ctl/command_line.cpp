@@ -61,6 +61,7 @@ void declare(CLI::App& app, Slots& slots, const Option& option) {
     std::string names(option.name);
     if (option.name == "--json") names = "-j,--json";
     if (option.name == "--quiet") names = "-q,--quiet";
+    if (option.name == "--output") names = "-o,--output";
     const std::string key(option.name);
     const std::string help(option.help);
     if (option.value.empty()) {
@@ -87,8 +88,11 @@ void declare(CLI::App& app, Slots& slots, const Positional& positional) {
 /// The parser of one command, beneath `root`: "rules check" is `check` in `rules`.
 CLI::App& place_of(CLI::App& root, const Command& command) {
     const auto space = command.name.find(' ');
-    if (space == std::string_view::npos)
-        return *root.add_subcommand(std::string(command.name), std::string(command.help));
+    if (space == std::string_view::npos) {
+        auto* app = root.add_subcommand(std::string(command.name), std::string(command.help));
+        app->require_subcommand(0, 1);
+        return *app;
+    }
     const std::string group(command.name.substr(0, space));
     const auto found =
         root.get_subcommands([&](CLI::App* app) { return app->get_name() == group; });

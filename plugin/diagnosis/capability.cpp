@@ -21,6 +21,7 @@ Actor side(Direction from) noexcept {
 std::string side_word(Direction from) { return from == Direction::to_server ? "client" : "server"; }
 
 bool by_ip(const MessageRecord& message) noexcept {
+    if (is_tail(message)) return false;
     return message.ip_fragments > 0 || !message.complete;
 }
 

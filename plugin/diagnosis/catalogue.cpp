@@ -109,7 +109,7 @@ constexpr Diagnosis rows[] = {
         client_network,
         "trailing IP fragments arrive, the first never does",
         "After a good IKE_SA_INIT of {client} with {server} only trailing IP fragments arrived "
-        "({count}, {size} octets), never the first: a filter before this firewall stops the "
+        "({count}, {times}), never the first: a filter before this firewall stops the "
         "packet with the UDP ports and lets the others by.",
         "A stateless filter upstream blocks UDP 4500 (or 500) but passes non-first fragments: "
         "allow UDP 500 and 4500 to {server} there.",

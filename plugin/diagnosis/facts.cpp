@@ -18,7 +18,7 @@ std::vector<TimePoint> repeat_times(const Step& step) {
     // Repeats with a cookie or another group are new messages, not repeats.
     std::vector<TimePoint> times;
     for (const auto* message : step.sent) {
-        if (message->skf_number > 1) continue;
+        if (!step.is_try(*message)) continue;
         if (times.empty() || message->retransmit || !message->complete)
             times.push_back(message->time);
         else
@@ -68,8 +68,8 @@ std::string way_text(const Step& step) {
         }
         return std::string("not seen");
     };
-    return exchange_text(step.exchange) + " " + part(step.set, step.sent) + ", answer " +
-           part(step.answer_set, step.answered);
+    return exchange_text(step.exchange) + " " + part(step.set, step.sent) +
+           (step.answer_expected ? ", answer " + part(step.answer_set, step.answered) : "");
 }
 
 void find_success(const Scene& scene, Drafts& out) {

@@ -76,24 +76,48 @@ void find_partial_request(const Scene& scene, Drafts& out) {
     }
 }
 
+/// Trailing fragments alone: of the timeline, and those that were told before it began to wait.
+struct LoneTails {
+    std::vector<TimePoint> times;
+    std::uint64_t bytes = 0;
+};
+
+LoneTails lone_tails(const std::vector<const MessageRecord*>& messages, const Tails* strays) {
+    LoneTails tails;
+    for (const auto* message : messages) {
+        tails.times.push_back(message->time);
+        tails.bytes += message->datagram_bytes;
+    }
+    if (strays == nullptr) return tails;
+    tails.times.insert(tails.times.end(), strays->times.begin(), strays->times.end());
+    tails.bytes += strays->bytes;
+    std::ranges::sort(tails.times);
+    return tails;
+}
+
+std::string tails_text(const LoneTails& tails, TimePoint start) {
+    auto text = "trailing IP fragments of " + number_text(tails.times.size(), "datagram") + " at " +
+                offsets_text(tails.times, start);
+    if (tails.bytes != 0) text += ", " + std::to_string(tails.bytes) + " octets";
+    return text + "; the first fragments never came";
+}
+
 void find_tails(const Scene& scene, Drafts& out) {
     const auto& view = scene.view;
     if (view.init_answer == nullptr || view.went_on()) return;
-    const auto* tails =
+    const auto* strays =
         scene.sums.tails(view.handshake.client.address, view.handshake.server.address, view.now);
-    if (tails == nullptr || tails->datagrams < 2 || tails->last_time < view.init_answer->time)
-        return;
+    auto tails = lone_tails(view.tails, strays);
+    std::erase_if(tails.times, [&](TimePoint time) { return time < view.init_answer->time; });
+    if (tails.times.size() < 2) return;
     auto& draft =
         out.add("D05",
                 Actor::client_network,
-                confidence_of(view, tails->datagrams > 2 ? Confidence::high : Confidence::medium))
-            .with("count", number_text(tails->datagrams, "datagram"))
-            .with("size", std::to_string(tails->bytes));
+                confidence_of(view, tails.times.size() > 2 ? Confidence::high : Confidence::medium))
+            .with("count", number_text(tails.times.size(), "datagram"))
+            .with("times", offsets_text(tails.times, view.start));
     cite_init(draft, view);
-    draft.evidence.push_back("trailing IP fragments of " +
-                             number_text(tails->datagrams, "datagram") + " at " +
-                             offsets_text(tails->times, view.start) + ", " +
-                             std::to_string(tails->bytes) + " octets, first fragment never came");
+    draft.evidence.push_back(tails_text(tails, view.start));
 }
 
 void find_partial_answer(const Scene& scene, Drafts& out) {
@@ -102,27 +126,25 @@ void find_partial_answer(const Scene& scene, Drafts& out) {
     for (const auto& step : view.steps) {
         if (step.init || step.direction != Direction::to_server || step.is_answered()) continue;
         const auto lost = timed_out(step.answer_partial);
-        const auto* tails =
-            scene.sums.tails(handshake.server_inside.value_or(handshake.server.address),
-                             handshake.client.address,
-                             view.now);
-        const bool only_tails = lost.empty() && tails != nullptr && tails->datagrams >= 2 &&
-                                step.arrived() && tails->first_time >= step.tries.front();
+        auto tails =
+            lone_tails(view.answer_tails,
+                       scene.sums.tails(handshake.server_inside.value_or(handshake.server.address),
+                                        handshake.client.address,
+                                        view.now));
+        std::erase_if(tails.times, [&](TimePoint time) {
+            return step.tries.empty() || time < step.tries.front();
+        });
+        const bool only_tails = lost.empty() && tails.times.size() >= 2 && step.arrived();
         if (lost.size() < 2 && !only_tails) continue;
-        auto& draft =
-            out.add("D11", Actor::server_network, confidence_of(view, Confidence::high))
-                .with("exchange", exchange_text(step.exchange))
-                .with("part", only_tails ? "trailing fragments" : "the first fragment")
-                .with("count", count_text(only_tails ? tails->datagrams : lost.size()))
-                .with("times",
-                      offsets_text(only_tails ? tails->times : times_of(lost), view.start));
+        const auto times = only_tails ? tails.times : times_of(lost);
+        auto& draft = out.add("D11", Actor::server_network, confidence_of(view, Confidence::high))
+                          .with("exchange", exchange_text(step.exchange))
+                          .with("part", only_tails ? "trailing fragments" : "the first fragment")
+                          .with("count", count_text(times.size()))
+                          .with("times", offsets_text(times, view.start));
         draft.evidence.push_back(evidence_text(step.best(), view.start));
         cite(draft, lost, view.start);
-        if (only_tails)
-            draft.evidence.push_back("trailing IP fragments from the server at " +
-                                     offsets_text(tails->times, view.start) + ", " +
-                                     std::to_string(tails->bytes) +
-                                     " octets, first fragment never came");
+        if (only_tails) draft.evidence.push_back(tails_text(tails, view.start));
         return;
     }
 }
@@ -185,7 +207,7 @@ void find_lost_answer(const Scene& scene, Drafts& out) {
         else
             cite(draft, step.answered, view.start);
         for (const auto* message : step.sent)
-            if (message->skf_number <= 1 && draft.evidence.size() < max_lines)
+            if (step.is_try(*message) && draft.evidence.size() < max_lines)
                 draft.evidence.push_back(evidence_text(*message, view.start));
         return;
     }
@@ -193,7 +215,8 @@ void find_lost_answer(const Scene& scene, Drafts& out) {
 
 bool set_is_over(const View& view, const Step& step, const FragmentSet& set) {
     const auto quiet = view.now - set.last_time;
-    if (set.attempts >= 2 && quiet >= crossing) return true;
+    const bool sent_again = &set == step.set ? step.tries.size() >= 2 : set.attempts >= 2;
+    if (sent_again && quiet >= crossing) return true;
     Duration limit = set_quiet;
     if (step.tries.size() >= 2)
         limit = std::max(limit, 3 * (step.tries.back() - step.tries[step.tries.size() - 2]));
@@ -210,6 +233,7 @@ void find_partial_set(const Scene& scene, Drafts& out) {
         if (set == step.set && (step.is_answered() || !step.whole_tries.empty())) continue;
         if (set == step.answer_set && step.is_answered()) continue;
         const bool to_server = set->direction == Direction::to_server;
+        const auto sendings = set == step.set ? step.tries.size() : std::size_t{set->attempts};
         // All pieces but the last have the same, full size.
         const bool only_last =
             set->total > 1 && set->seen == 1 &&
@@ -219,7 +243,7 @@ void find_partial_set(const Scene& scene, Drafts& out) {
         auto& draft =
             out.add("D12",
                     to_server ? Actor::client_network : Actor::server_network,
-                    confidence_of(view, set->attempts > 1 ? Confidence::high : Confidence::medium))
+                    confidence_of(view, sendings > 1 ? Confidence::high : Confidence::medium))
                 .with("exchange", exchange_text(set->exchange))
                 .with("sender", view.side_text(set->direction))
                 .with("total",
@@ -227,8 +251,7 @@ void find_partial_set(const Scene& scene, Drafts& out) {
                 .with("size", std::to_string(set->largest_bytes))
                 .with("seen", std::to_string(set->seen))
                 .with("count",
-                      set->attempts > 1 ? count_text(set->attempts) + " sent"
-                                        : std::string("one sending"))
+                      sendings > 1 ? number_text(sendings, "sending") : std::string("one sending"))
                 .with("missing", missing_text(*set))
                 .with("size_hint",
                       only_last

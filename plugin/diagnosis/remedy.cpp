@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/diagnosis/remedy.hpp"
 
+#include "plugin/diagnosis.hpp"
 #include "plugin/diagnosis/wording.hpp"
 
 #include <algorithm>
@@ -156,6 +157,14 @@ std::string_view timing_of(const std::vector<Duration>& gaps) noexcept {
     for (const auto& timing : timings)
         if (fits(timing, gaps)) return timing.name;
     return "";
+}
+
+std::string server_fragmentation_switch(std::string_view vendor) {
+    return server_on_text(vendor, {});
+}
+
+std::string fragment_size_switch(std::string_view vendor, std::size_t mtu) {
+    return size_text(vendor, mtu);
 }
 
 } // namespace ikefrag

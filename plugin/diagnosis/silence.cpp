@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/diagnosis/draft.hpp"
+#include "plugin/diagnosis/remedy.hpp"
 #include "plugin/diagnosis/wording.hpp"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ constexpr std::size_t max_lines = 6;
 
 void cite(Draft& draft, const Step& step, TimePoint start) {
     for (const auto* message : step.sent)
-        if (message->skf_number <= 1 && draft.evidence.size() < max_lines)
+        if (step.is_try(*message) && draft.evidence.size() < max_lines)
             draft.evidence.push_back(evidence_text(*message, start));
     if (step.set != nullptr) draft.evidence.push_back(evidence_text(*step.set, start));
 }
@@ -90,7 +91,8 @@ void find_never_arrived(const Scene& scene, Drafts& out) {
     const auto quiet = view.now - view.init_answer->time;
     if (quiet < auth_wait || (!init->tries.empty() && init->tries.back() > view.init_answer->time))
         return;
-    if (scene.sums.tails(handshake.client.address, handshake.server.address, view.now) != nullptr)
+    if (!view.tails.empty() ||
+        scene.sums.tails(handshake.client.address, handshake.server.address, view.now) != nullptr)
         return;
     scene.server.mark(handshake.number, view.now).never_arrived = true;
     const auto count = count_missing(scene);
@@ -161,8 +163,13 @@ std::string exceeded_limits(const Step& step) {
     return text;
 }
 
-std::string stack_hint(const View& view) {
+std::string stack_hint(const View& view, const Step& step, bool left) {
     const auto& vendor = view.handshake.server_side.vendor;
+    if (step.set == nullptr && step.best().ip_fragments > 0)
+        return std::string(left ? " It left in IP fragments" : " It came in IP fragments") +
+               ": if a device between here and the server drops those, the server never had it "
+               "whole; IKE fragmentation avoids them. Server: " +
+               server_on_text(vendor, view.handshake.client_side.vendor);
     if (vendor == "windows")
         return " Windows: event log 'RemoteAccess' and 'RasClient' 20227; the NPS server's log.";
     if (vendor == "strongswan")
@@ -202,7 +209,7 @@ void find_unanswered(const Scene& scene, Drafts& out) {
                       .with("count", count_text(times.size()))
                       .with("times", offsets_text(times, view.start))
                       .with("passed", left ? "left this firewall" : "was passed on")
-                      .with("stack_hint", stack_hint(view));
+                      .with("stack_hint", stack_hint(view, *step, left));
     cite(draft, *step, view.start);
 }
 

@@ -57,16 +57,25 @@ void take_request(Step& step, const MessageRecord& message) {
     step.sent.push_back(&message);
     step.marked = step.marked || message.marked;
     if (message.refused) step.refused.push_back(&message);
-    if (message.skf_number > 1) return;
-    if (message.skf_number == 1) {
-        step.tries.push_back(message.time);
+    if (message.skf_number != 0) {
+        if (step.lead == 0 || message.skf_number < step.lead) step.lead = message.skf_number;
         return;
     }
-    step.tries.push_back(message.time);
-    if (!message.complete)
+    // Refused in word only (observe, a dry-run rule) is passed on.
+    const bool passed_on = !message.complete && !message.refused &&
+                           message.reason != Reason::timeout && message.reason != Reason::none;
+    if (!message.complete && !passed_on)
         step.partial.push_back(&message);
     else if (!message.refused)
         step.whole_tries.push_back(message.time);
+}
+
+void count_tries(Step& step) {
+    for (const auto* message : step.sent)
+        if (step.is_try(*message)) step.tries.push_back(message->time);
+    // What the timeline no longer has, the set has counted.
+    if (step.set != nullptr && step.tries.size() < step.set->attempts)
+        step.tries.resize(step.set->attempts, step.set->last_time);
 }
 
 /// Counts an answer in fragments as complete at the record that completes it, and again at the last
@@ -125,6 +134,10 @@ bool is_init(const Exchange& exchange) noexcept {
     return exchange.version == 2 && (exchange.type == sa_init || exchange.type == session_resume);
 }
 
+bool is_tail(const MessageRecord& message) noexcept {
+    return !message.complete && !message.first_seen;
+}
+
 const MessageRecord& Step::best() const noexcept {
     assert(!sent.empty());
     const auto* best = sent.front();
@@ -138,7 +151,9 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
     established = attempt.outcome == Outcome::established;
     std::vector<StepKey> keys;
     for (const auto& message : attempt.messages) {
-        if (!is_request(message)) continue;
+        if (is_tail(message))
+            (message.direction == Direction::to_server ? tails : answer_tails).push_back(&message);
+        if (!is_request(message) || is_tail(message)) continue;
         const auto key = key_of(message);
         const auto found = std::ranges::find(keys, key);
         if (found == keys.end()) {
@@ -169,9 +184,10 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
     for (auto& step : steps) {
         step.set = find_set(attempt, step, Role::request);
         step.answer_set = find_set(attempt, step, Role::response);
+        count_tries(step);
     }
     for (const auto& message : attempt.messages) {
-        if (is_request(message)) continue;
+        if (is_request(message) || is_tail(message)) continue;
         const auto found = std::ranges::find(keys, key_of(message));
         if (found == keys.end()) continue;
         const auto at = static_cast<std::size_t>(found - keys.begin());
@@ -182,9 +198,6 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
         if (steps[at].init && full && message.complete && init_answer == nullptr)
             init_answer = &message;
     }
-    for (auto& step : steps)
-        if (step.set != nullptr && step.tries.size() < step.set->attempts)
-            step.tries.resize(step.set->attempts, step.set->last_time);
     silence_known = !attempt.half_view && !attempt.muted && !attempt.mid_stream;
     client = to_string(attempt.client.address);
     if (!attempt.client_side.vendor.empty())

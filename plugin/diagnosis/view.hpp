@@ -26,7 +26,8 @@ struct Step {
     const FragmentSet* set = nullptr;           ///< of the request, latest
     const FragmentSet* answer_set = nullptr;
 
-    std::vector<TimePoint> tries;                     ///< each time it was begun
+    std::uint16_t lead = 0;       ///< lowest IKE fragment number seen; its sightings are tries
+    std::vector<TimePoint> tries; ///< each time it was begun
     std::vector<TimePoint> whole_tries;               ///< of these, complete in one packet or by IP
     std::vector<const MessageRecord*> partial;        ///< IP fragments that never became whole
     std::vector<const MessageRecord*> answer_partial; ///< the answer's
@@ -38,6 +39,10 @@ struct Step {
         return !whole_tries.empty() || (set != nullptr && set->complete);
     }
     [[nodiscard]] bool is_answered() const noexcept { return !answer_times.empty(); }
+    /// Whether a record of the request stands for one try.
+    [[nodiscard]] bool is_try(const MessageRecord& message) const noexcept {
+        return message.skf_number == 0 || message.skf_number == lead;
+    }
     [[nodiscard]] std::size_t repeats() const noexcept {
         return tries.empty() ? 0 : tries.size() - 1;
     }
@@ -54,7 +59,9 @@ struct View {
     TimePoint now;
     TimePoint start;
     std::vector<Step> steps; ///< in order of the first try; the responder's own requests last
-    const MessageRecord* init_answer = nullptr; ///< with SA, KE and Nonce
+    std::vector<const MessageRecord*> tails;        ///< trailing IP fragments alone, to the server
+    std::vector<const MessageRecord*> answer_tails; ///< the same, to the client
+    const MessageRecord* init_answer = nullptr;     ///< with SA, KE and Nonce
     bool real_client = false; ///< shows a VPN client: NAT detection, 16430 or a known vendor ID
     bool established = false;
     bool silence_known = false; ///< what we did not see, was not there
@@ -77,5 +84,7 @@ struct View {
 };
 
 [[nodiscard]] bool is_init(const Exchange& exchange) noexcept;
+/// Trailing IP fragments whose first never came: no header tells what they were.
+[[nodiscard]] bool is_tail(const MessageRecord& message) noexcept;
 
 } // namespace ikefrag
