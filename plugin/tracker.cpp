@@ -35,7 +35,11 @@ void Tracker::for_each_handshake(const std::function<void(const Handshake&)>& vi
 }
 
 void Tracker::for_each_peer(const std::function<void(const Peer&)>& visit) const {
-    state_->peers.for_each([&visit](const PeerEntry& entry) { visit(entry.peer); });
+    std::as_const(state_->peers).for_each([&](const PeerEntry& entry) {
+        auto peer = entry.peer;
+        peer.path_mtu_bytes = entry.path_mtu.at(state_->now());
+        visit(peer);
+    });
 }
 
 void Tracker::for_each_finding(const std::function<void(const Finding&)>& visit) const {

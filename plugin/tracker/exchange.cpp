@@ -108,9 +108,9 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
                         asked.type != header.exchange_type || (is_opening && !sighting.repeat);
     if (is_new) {
         const bool with_cookie = is_opening && sighting.facts.notes.has(Note::cookie);
-        const bool presupposes = header.message_id > asked.message_id || with_cookie;
-        const bool unseen = asked.any && !asked.answered && !asked.answer_part;
-        if (presupposes && unseen && !handshake.mid_stream) mark_half_view(entry, sighting.time);
+        const bool goes_on = !is_opening && is_opening_exchange(2, asked.type);
+        if (header.message_id > asked.message_id || with_cookie || goes_on)
+            doubt_view(entry, asked, sighting.time);
         if (asked.any || !sighting.repeat) reopen(entry);
         asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
         entry.tail_pending = false;
@@ -280,9 +280,7 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
     if (count < 255) ++count;
     learn_side(entry, sighting);
     if (sighting.from_initiator) {
-        const bool unseen = asked.any && !asked.answered && !asked.answer_part;
-        const bool presupposes = !is_zero(header.responder_spi);
-        if (unseen && presupposes && !handshake.mid_stream) mark_half_view(entry, sighting.time);
+        if (!is_zero(header.responder_spi)) doubt_view(entry, asked, sighting.time);
         asked = {.message_id = header.message_id,
                  .type = header.exchange_type,
                  .any = true,

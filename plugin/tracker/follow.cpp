@@ -14,9 +14,11 @@ namespace {
 /// The same bytes again within this time are one packet shown twice (a capture on two interfaces,
 /// a mirror port), not a retransmit: the shortest schedule known waits 500 ms.
 constexpr auto doubled_within = std::chrono::milliseconds(20);
-/// How much earlier a packet may seem to have left than it came.
-constexpr auto clock_slack = std::chrono::milliseconds(5);
-constexpr std::size_t max_icmp = 16;
+/// A fragmented message is stamped when its last fragment was read, its copy going out by the
+/// kernel: that may seem to leave a little before it came.
+constexpr auto leaves_before = std::chrono::milliseconds(20);
+constexpr auto leaving_waits = std::chrono::milliseconds(100);
+constexpr std::size_t max_leaving = 64;
 constexpr std::uint8_t ike_sa_init = 34;
 
 Transport transport_of(const MessageItem& item) noexcept {
@@ -121,6 +123,7 @@ void Tracker::State::follow_message(const MessageItem& item, TimePoint time, Leg
     const bool counts_as_retransmit = sighting.repeat && record.skf_number <= 1;
     record.retransmit = counts_as_retransmit;
     append(entry, record);
+    if (!leaving_.empty()) join_waiting(handshake);
     if (counts_as_retransmit) count_retransmit(entry, sighting);
     if (record.ip_fragments > 0 && !sighting.unasked)
         note_path_mtu(entry, record.direction, record.first_fragment_bytes, time);
@@ -133,27 +136,47 @@ void Tracker::State::follow_message(const MessageItem& item, TimePoint time, Leg
 }
 
 /// A packet seen going out is the one seen coming in: its time and, behind NAT, its addresses.
+bool Tracker::State::join(Handshake& handshake, const Leaving& leaving) {
+    const auto found = std::find_if(
+        handshake.messages.rbegin(), handshake.messages.rend(), [&](const MessageRecord& record) {
+            return !record.left_time && record.head_digest == leaving.head_digest &&
+                   record.exchange == leaving.exchange &&
+                   record.message_bytes == leaving.message_bytes &&
+                   record.time <= leaving.time + leaves_before;
+        });
+    if (found == handshake.messages.rend()) return false;
+    found->left_time = std::max(leaving.time, found->time);
+    if (leaving.source != found->source) found->left_source = leaving.source;
+    if (leaving.destination != found->destination) found->left_destination = leaving.destination;
+    if (found->direction == Direction::to_server &&
+        leaving.destination.address != found->destination.address)
+        handshake.server_inside = leaving.destination.address;
+    return true;
+}
+
 void Tracker::State::join_leaving(const MessageItem& item, TimePoint time) {
     if (!item.facts) return;
     const auto& header = item.facts->header;
+    const Leaving leaving{
+        .time = time,
+        .initiator_spi = header.initiator_spi,
+        .exchange = {header.major, header.exchange_type, header.message_id},
+        .head_digest = item.facts->head_digest,
+        .message_bytes = header.length,
+        .source = item.seen.source,
+        .destination = item.seen.destination
+    };
     const auto index = handshakes.find(header.initiator_spi, header.major);
-    if (index == no_index) return;
-    auto& handshake = handshakes.at(index).handshake;
-    const Exchange exchange{header.major, header.exchange_type, header.message_id};
-    const auto found = std::find_if(
-        handshake.messages.rbegin(), handshake.messages.rend(), [&](const MessageRecord& record) {
-            return !record.left_time && record.head_digest == item.facts->head_digest &&
-                   record.exchange == exchange && record.message_bytes == header.length &&
-                   record.time <= time + clock_slack;
-        });
-    if (found == handshake.messages.rend()) return;
-    found->left_time = std::max(time, found->time);
-    if (item.seen.source != found->source) found->left_source = item.seen.source;
-    if (item.seen.destination != found->destination)
-        found->left_destination = item.seen.destination;
-    if (found->direction == Direction::to_server &&
-        item.seen.destination.address != found->destination.address)
-        handshake.server_inside = item.seen.destination.address;
+    if (index != no_index && join(handshakes.at(index).handshake, leaving)) return;
+    if (leaving_.size() == max_leaving) leaving_.pop_front();
+    leaving_.push_back(leaving);
+}
+
+void Tracker::State::join_waiting(Handshake& handshake) {
+    while (!leaving_.empty() && leaving_.front().time + leaving_waits < now_) leaving_.pop_front();
+    std::erase_if(leaving_, [&handshake](const Leaving& leaving) {
+        return leaving.initiator_spi == handshake.initiator_spi && join(handshake, leaving);
+    });
 }
 
 /// Which end is the client: DESIGN §6, handshakes.

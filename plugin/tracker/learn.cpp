@@ -59,7 +59,6 @@ void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint tim
         peer.embedded = facts.embedded;
         auto added = peers.add(peer);
         known = added.entry;
-        known->server = static_cast<std::uint16_t>(tallies_.size());
         if (added.evicted) {
             ++totals_.evicted_peers;
             count_peer(*added.evicted, false);

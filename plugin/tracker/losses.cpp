@@ -156,9 +156,7 @@ void Tracker::State::apply_lost(
         const bool is_new = !asked.any || asked.message_id != header.message_id ||
                             asked.type != header.exchange_type;
         if (is_new) {
-            const bool unseen = asked.any && !asked.answered && !asked.answer_part;
-            if (unseen && header.message_id > asked.message_id && !handshake.mid_stream)
-                mark_half_view(entry, time);
+            if (header.message_id > asked.message_id) doubt_view(entry, asked, time);
             reopen(entry);
             asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
             if (record.from_initiator) entry.answer = Answer::none;
@@ -171,6 +169,7 @@ void Tracker::State::apply_lost(
     handshake.last_time = std::max(handshake.last_time, record.time);
     handshakes.touch(index);
     append(entry, record);
+    if (!leaving_.empty()) join_waiting(handshake);
     if (lost.first_seen && item.facts)
         note_path_mtu(entry, record.direction, lost.first_fragment_bytes, time);
     request_review(index, time);

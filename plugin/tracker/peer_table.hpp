@@ -30,7 +30,7 @@ private:
 struct PeerEntry {
     Peer peer;
     HourlyMinimum path_mtu;
-    std::uint16_t server = 0; ///< index of the totals it is counted under; server_count: none yet
+    std::uint16_t server = 0; ///< index of the totals it is counted under
     Links used;               ///< by when it last showed itself
 };
 
@@ -55,6 +55,11 @@ public:
     /// Oldest first.
     template <class Visit>
     void for_each(Visit visit) const {
+        for (auto i = used_.first(); i != no_index; i = entries_.at(i).used.after)
+            visit(entries_.at(i));
+    }
+    template <class Visit>
+    void for_each(Visit visit) {
         for (auto i = used_.first(); i != no_index; i = entries_.at(i).used.after)
             visit(entries_.at(i));
     }

@@ -341,9 +341,12 @@ void Tracker::State::mute_where_unsure(Entry& entry) {
     handshake.muted = just_started || copies_lost || server_muted_until(handshake) > began;
 }
 
-/// A request presupposes an answer that we did not see: answers take another way, for this server
-/// maybe all of them.
-void Tracker::State::mark_half_view(Entry& entry, TimePoint time) {
+/// A request presupposes an answer to the one before it. If we saw nothing of that, answers take
+/// another way, for this server maybe all of them. Once IKE_AUTH was answered, several requests
+/// may be on their way at once (RFC 7296 §2.3), and what came before mid-stream we cannot know.
+void Tracker::State::doubt_view(Entry& entry, const Asked& before, TimePoint time) {
+    const bool unseen = before.any && !before.answered && !before.answer_part;
+    if (!unseen || entry.handshake.mid_stream || entry.handshake.auth_answered) return;
     entry.handshake.half_view = true;
     if (half_view_until_.size() >= max_half_view_servers) half_view_until_.clear();
     const auto& handshake = entry.handshake;
@@ -360,8 +363,27 @@ void Tracker::State::set_policy(PolicyPointer next) {
         for (auto& tally : tallies)
             if (tally.name == old.name) tally = std::move(old);
     for (auto& tally : tallies) tally.counts.in_progress = {};
+    const auto unlisted_before = tallies_.size() - 1;
+    std::vector<std::uint16_t> moved(tallies_.size(), static_cast<std::uint16_t>(tallies.size()));
+    for (std::size_t i = 0; i < policy->servers.size(); ++i)
+        for (std::size_t k = 0; k < next->servers.size(); ++k)
+            if (policy->servers[i].name == next->servers[k].name)
+                moved[i] = static_cast<std::uint16_t>(k);
+    moved[unlisted_before] = static_cast<std::uint16_t>(tallies.size() - 1);
     tallies_ = std::move(tallies);
     policy = std::move(next);
+    for (auto& tally : tallies_) {
+        tally.counts.peers_by_fragmentation = {};
+        tally.counts.peers_by_transition = {};
+        tally.counts.peers_by_vendor.clear();
+    }
+    peers.for_each([&](PeerEntry& entry) {
+        entry.server = moved[std::min<std::size_t>(entry.server, unlisted_before)];
+        const auto facts = transition_of(entry.peer.address, *policy);
+        entry.peer.transition = facts.transition;
+        entry.peer.embedded = facts.embedded;
+        count_peer(entry, true);
+    });
     half_view_until_.clear();
     for (auto i = handshakes.first(); i != no_index; i = handshakes.at(i).created.after) {
         auto& entry = handshakes.at(i);

@@ -62,6 +62,7 @@ public:
     [[nodiscard]] const Handshake* find_handshake(std::uint64_t number) const;
     [[nodiscard]] const TrackerTotals& totals() const;
     [[nodiscard]] const std::vector<ExchangeTotals>& server_totals() const;
+    [[nodiscard]] TimePoint now() const noexcept { return now_; }
 
     // learn.cpp
     void restore_peer(const Peer& peer);
@@ -100,12 +101,13 @@ private:
     void count_stage(Entry& entry, bool in_progress);
     void set_stage(Entry& entry, Stage stage);
     void mute_where_unsure(Entry& entry);
-    void mark_half_view(Entry& entry, TimePoint time);
+    void doubt_view(Entry& entry, const Asked& before, TimePoint time);
     [[nodiscard]] TimePoint server_muted_until(const Handshake& handshake) const;
 
     // follow.cpp
     void follow_message(const MessageItem& item, TimePoint time, Leg leg);
     void join_leaving(const MessageItem& item, TimePoint time);
+    void join_waiting(Handshake& handshake);
     std::uint32_t add_handshake(const MessageFacts& facts,
                                 const Endpoint& source,
                                 const Endpoint& destination,
@@ -161,6 +163,18 @@ private:
         }
     };
 
+    /// A copy going out whose message has not been seen coming in yet.
+    struct Leaving {
+        TimePoint time;
+        Spi initiator_spi;
+        Exchange exchange;
+        std::uint32_t head_digest;
+        std::uint32_t message_bytes;
+        Endpoint source;
+        Endpoint destination;
+    };
+    static bool join(Handshake& handshake, const Leaving& leaving);
+
     VendorTable vendors_;
     ReorderWindow window_;
     Slab<OpeningFacts> openings_;
@@ -168,6 +182,7 @@ private:
     std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
     std::unordered_map<std::uint64_t, std::uint32_t> by_number_;
     std::deque<Event> events_;
+    std::deque<Leaving> leaving_;      ///< few, and none older than 100 ms
     std::vector<ServerTally> tallies_; ///< one for each configured server, then unlisted
     std::unordered_map<std::uint64_t, TimePoint> half_view_until_; ///< by server
     mutable TrackerTotals totals_;

@@ -2,20 +2,12 @@
 #include "plugin/tracker/window.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace ikefrag {
 
-namespace {
-
-/// What goes out was seen coming in before; clocks of two sockets may differ by a little.
-constexpr auto leaving_delay = std::chrono::milliseconds(2);
-
-} // namespace
-
 void ReorderWindow::add(Item item) {
-    const auto order = item.time + (item.leg == Leg::postrouting ? leaving_delay : Duration{});
+    const auto order = item.time;
     const Waiting waiting{order, items_.make(std::move(item))};
     auto place = order_.end();
     while (place != order_.begin() && std::prev(place)->order > order) --place;

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/tracker/fragment_sets.hpp"
+
+#include "tests/support/plugin/tracker_script.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <random>
+
+using namespace ikefrag;
+using namespace ikefrag::test;
+
+namespace {
+
+const Spi initiator = spi("0011223344556677");
+const Spi responder = spi("8899aabbccddeeff");
+
+FragmentHeader piece(std::uint16_t number, std::uint16_t total) {
+    FragmentHeader header;
+    header.number = number;
+    header.total = total;
+    return header;
+}
+
+FragmentOf auth_request() {
+    FragmentOf of;
+    of.exchange = {2, 35, 1};
+    of.message_bytes = 1200;
+    of.datagram_bytes = 1232;
+    return of;
+}
+
+void agree(TrackerScript& script) {
+    script.at(0ms).from_client(sa_init_request(initiator));
+    script.at(2ms).from_server(sa_init_response(initiator, responder));
+}
+
+} // namespace
+
+TEST_CASE("SKF set: RFC 7383's rules, step by step", "[tracker]") {
+    struct Step {
+        std::uint16_t number;
+        std::uint16_t total;
+    };
+    struct Case {
+        std::string name;
+        std::vector<Step> steps;
+        std::uint16_t total;
+        std::uint16_t seen;
+        bool complete;
+        std::uint16_t previous_total;
+    };
+    const Case cases[] = {
+        {"in order",                            {{1, 3}, {2, 3}, {3, 3}},         3,   3, true,  0},
+        {"any order",                           {{3, 3}, {1, 3}, {2, 3}},         3,   3, true,  0},
+        {"a duplicate does not complete",       {{1, 3}, {2, 3}, {2, 3}},         3,   2, false, 0},
+        {"one of one",                          {{1, 1}},                         1,   1, true,  0},
+        {"a larger total begins anew",          {{1, 2}, {1, 3}, {2, 3}},         3,   2, false, 2},
+        {"... and completes",                   {{1, 2}, {1, 3}, {2, 3}, {3, 3}}, 3,   3, true,  2},
+        {"a smaller total is ignored",          {{1, 3}, {2, 3}, {1, 2}, {2, 2}}, 3,   2, false, 0},
+        {"a complete set restarted",            {{1, 2}, {2, 2}, {1, 4}},         4,   1, false, 2},
+        {"number zero is ignored",              {{1, 2}, {0, 2}},                 2,   1, false, 0},
+        {"numbers past 256 are not told apart", {{1, 300}, {257, 300}},           300, 1, false, 0},
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            std::vector<FragmentSet> sets;
+            unsigned completed = 0;
+            for (const auto& step : c.steps)
+                if (add_fragment(sets, auth_request(), piece(step.number, step.total)).completed)
+                    ++completed;
+            REQUIRE(sets.size() == 1);
+            CHECK(sets[0].total == c.total);
+            CHECK(sets[0].seen == c.seen);
+            CHECK(sets[0].complete == c.complete);
+            CHECK(sets[0].previous_total == c.previous_total);
+            CHECK(completed == (c.complete || c.name == "a complete set restarted" ? 1 : 0));
+            CHECK(sets[0].bytes == c.seen * 1200u);
+        }
+    }
+}
+
+TEST_CASE("SKF set: every order of up to 256 completes exactly once", "[tracker]") {
+    const auto seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    for (std::uint16_t total = 1; total <= 256; total = static_cast<std::uint16_t>(total * 2)) {
+        std::vector<std::uint16_t> numbers(total);
+        for (std::uint16_t i = 0; i < total; ++i) numbers[i] = static_cast<std::uint16_t>(i + 1);
+        std::shuffle(numbers.begin(), numbers.end(), random);
+        std::vector<FragmentSet> sets;
+        for (std::size_t i = 0; i < numbers.size(); ++i) {
+            const auto change = add_fragment(sets, auth_request(), piece(numbers[i], total));
+            CHECK(change.completed == (i + 1 == numbers.size()));
+            CHECK(add_fragment(sets, auth_request(), piece(numbers[i], total)).repeated);
+        }
+    }
+}
+
+TEST_CASE("SKF set: at most 16 a handshake, the oldest goes", "[tracker]") {
+    std::vector<FragmentSet> sets;
+    for (std::uint32_t id = 1; id <= 40; ++id) {
+        auto of = auth_request();
+        of.exchange.message_id = id;
+        CHECK(add_fragment(sets, of, piece(1, 2)).started);
+    }
+    CHECK(sets.size() == max_sets);
+    CHECK(sets.front().exchange.message_id == 25);
+}
+
+TEST_CASE("SKF: IKE_AUTH in fragments both ways", "[tracker]") {
+    TrackerScript script;
+    agree(script);
+    const auto request = skf_set(initiator, responder, {.bytes = 5000}, 1232);
+    const auto answer =
+        skf_set(initiator,
+                responder,
+                {.response = true, .from_initiator = false, .bytes = 3000, .seed = 2},
+                548);
+    script.at(10ms).from_client(request).at(12ms).from_server(answer);
+    script.at(50ms).from_client(
+        encrypted_message(initiator, responder, {.exchange = 36, .id = 2, .bytes = 200}));
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.outcome == Outcome::established);
+    CHECK(handshake.auth_request_transport == Transport::skf);
+    CHECK(handshake.auth_response_transport == Transport::skf);
+    REQUIRE(handshake.sets.size() == 2);
+    CHECK(handshake.sets[0].seen == request.size());
+    CHECK(handshake.sets[1].seen == answer.size());
+    CHECK(handshake.sets[1].largest_bytes == 548 + 28);
+    const auto& totals = script.tracker.totals();
+    CHECK(totals.skf_fragments == request.size() + answer.size());
+    CHECK(totals.skf_sets == 2);
+    CHECK(totals.skf_complete == 2);
+    CHECK(totals.by_transport[index(Transport::skf)] == totals.skf_fragments);
+    // The whole message is one of its size, not many of its pieces'.
+    const auto& bytes = totals.message_bytes.at({std::uint8_t{2}, std::uint8_t{35}, Role::request});
+    std::uint64_t counted = 0;
+    for (const auto count : bytes) counted += count;
+    CHECK(counted == 1);
+}
+
+TEST_CASE("SKF: an incomplete request or answer is not one", "[tracker]") {
+    const auto request = skf_set(initiator, responder, {.bytes = 5000}, 1232);
+    const auto answer =
+        skf_set(initiator,
+                responder,
+                {.response = true, .from_initiator = false, .bytes = 3000, .seed = 2},
+                1232);
+    SECTION("request") {
+        TrackerScript script;
+        agree(script);
+        for (std::size_t i = 0; i + 1 < request.size(); ++i)
+            script.at(10ms).from_client(request[i]);
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.basis == Basis::unanswered);
+        CHECK_FALSE(handshake.auth_request_transport);
+        const auto& server = script.tracker.server_totals().at(0);
+        CHECK(server.skf_incomplete.at({std::uint8_t{2}, std::uint8_t{35}, Role::request}) == 1);
+    }
+    SECTION("answer") {
+        TrackerScript script;
+        agree(script);
+        script.at(10ms).from_client(request);
+        for (std::size_t i = 1; i < answer.size(); ++i) script.at(12ms).from_server(answer[i]);
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.basis == Basis::unanswered);
+        CHECK(handshake.auth_request_transport == Transport::skf);
+        CHECK_FALSE(handshake.auth_response_transport);
+    }
+}
+
+TEST_CASE("SKF: inside IP fragments, and shrunk", "[tracker]") {
+    TrackerScript script;
+    agree(script);
+    for (const auto& large : skf_set(initiator, responder, {.bytes = 3000}, 1800))
+        script.at(10ms).from_client(large, {.ip_fragments = 2});
+    for (const auto& small : skf_set(initiator, responder, {.bytes = 3000, .seed = 4}, 600))
+        script.at(2s).from_client(small);
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.sets.size() == 1);
+    CHECK(handshake.sets[0].previous_total == 2);
+    CHECK(handshake.sets[0].previous_largest_bytes == 1828);
+    CHECK(handshake.sets[0].complete);
+    CHECK(handshake.messages[2].ip_fragments == 2);
+    CHECK(handshake.messages[2].transport == Transport::skf);
+    CHECK(handshake.retransmits == 0);
+}
+
+TEST_CASE("Cisco's own fragments in IKEv2 are payload 132", "[tracker]") {
+    TrackerScript script;
+    const InitOptions cisco{.fragmentation = false, .cisco = true};
+    script.at(0ms).from_client(sa_init_request(initiator, cisco));
+    script.at(2ms).from_server(sa_init_response(initiator, responder, cisco));
+    const auto whole = encrypted_message(initiator, responder, {.bytes = 3000});
+    script.at(8ms).from_client(payload_132_set(whole, 1200));
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.client_side.fragmentation == Fragmentation::cisco);
+    CHECK(handshake.server_side.fragmentation == Fragmentation::cisco);
+    CHECK(handshake.auth_request_transport == Transport::cisco);
+    CHECK(script.tracker.totals().by_transport[index(Transport::cisco)] == 3);
+}

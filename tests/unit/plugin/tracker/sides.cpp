@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/support/plugin/tracker_script.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+/// Who is client and server, what each side can do, where NAT is.
+using namespace ikefrag;
+using namespace ikefrag::test;
+
+namespace {
+
+const Spi initiator = spi("0011223344556677");
+const Spi responder = spi("8899aabbccddeeff");
+
+Policy with_server(const std::string& outside, const std::string& inside = "") {
+    Policy policy;
+    Server server;
+    server.name = "vpn1";
+    server.addresses.push_back(*parse_prefix(outside));
+    if (!inside.empty()) server.inside.push_back(*parse_prefix(inside));
+    policy.servers.push_back(server);
+    return policy;
+}
+
+void agree(TrackerScript& script, const InitOptions& asked, const InitOptions& answered) {
+    script.at(0ms).from_client(sa_init_request(initiator, asked));
+    script.at(2ms).from_server(sa_init_response(initiator, responder, answered));
+}
+
+void authenticate(TrackerScript& script) {
+    script.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+    script.at(10ms).from_server(encrypted_message(
+        initiator, responder, {.response = true, .from_initiator = false, .seed = 2}));
+}
+
+} // namespace
+
+TEST_CASE("capability: by what each side's IKE_SA_INIT says", "[tracker]") {
+    struct Case {
+        std::string name;
+        InitOptions asked;
+        InitOptions answered;
+        Fragmentation client;
+        Fragmentation server;
+    };
+    const InitOptions silent{.fragmentation = false};
+    const InitOptions cisco{.fragmentation = false, .cisco = true};
+    const InitOptions both{.cisco = true};
+    const Case cases[] = {
+        {"both",              {},     {},     Fragmentation::ike,   Fragmentation::ike  },
+        {"the client alone",  {},     silent, Fragmentation::ike,   Fragmentation::none },
+        {"neither",           silent, silent, Fragmentation::none,  Fragmentation::none },
+        {"Cisco's way",       cisco,  cisco,  Fragmentation::cisco, Fragmentation::cisco},
+        {"both ways at once", both,   both,   Fragmentation::ike,   Fragmentation::ike  },
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            TrackerScript script;
+            agree(script, c.asked, c.answered);
+            const auto handshake = script.end().handshake();
+            CHECK(handshake.client_side.fragmentation == c.client);
+            CHECK(handshake.server_side.fragmentation == c.server);
+        }
+    }
+}
+
+TEST_CASE("capability: COOKIE and INVALID_KE answers say nothing of the server", "[tracker]") {
+    TrackerScript script;
+    script.at(0ms).from_client(sa_init_request(initiator));
+    script.at(2ms).from_server(sa_init_refusal(initiator, 16390, noise(20, 1)));
+    script.expire(1s);
+    CHECK(script.handshake().server_side.fragmentation == Fragmentation::unknown);
+    CHECK_FALSE(script.handshake().init_answered);
+    script.at(1s).from_client(sa_init_request(initiator, {.cookie = noise(20, 1)}));
+    script.at(1002ms).from_server(sa_init_refusal(initiator, 17, hex("0013")));
+    script.expire(2s);
+    CHECK(script.handshake().server_side.fragmentation == Fragmentation::unknown);
+    const InitOptions other{.group = 19, .key_bytes = 64};
+    script.at(2s).from_client(sa_init_request(initiator, other));
+    script.at(2002ms).from_server(sa_init_response(initiator, responder, other));
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.server_side.fragmentation == Fragmentation::ike);
+    CHECK(handshake.init_answered);
+    CHECK(handshake.retransmits == 0);
+    const auto& server = script.tracker.server_totals().at(0);
+    CHECK(server.notifies.at(16390) == 2);
+    CHECK(server.notifies.at(17) == 1);
+}
+
+TEST_CASE("capability: stored only when the client has shown that it receives", "[tracker]") {
+    TrackerScript script;
+    agree(script, {.windows = true}, {});
+    script.expire(1s);
+    CHECK(script.tracker.peer_count() == 0);
+    CHECK_FALSE(script.handshake().proven);
+    SECTION("a wrong responder SPI shows nothing") {
+        script.at(1s).from_client(encrypted_message(initiator, spi("8899aabbccddee00"), {}));
+        script.end();
+        CHECK(script.tracker.peer_count() == 0);
+        CHECK(script.tracker.proven_sources()->empty());
+    }
+    SECTION("the right one does") {
+        script.at(1s).from_client(encrypted_message(initiator, responder, {}));
+        script.end();
+        CHECK(script.tracker.peer_count() == 2);
+        const auto* client = script.tracker.find_peer(script.client.address);
+        REQUIRE(client);
+        CHECK(client->role == PeerRole::client);
+        CHECK(client->fragmentation == Fragmentation::ike);
+        CHECK(client->vendor == "windows");
+        CHECK(client->handshakes_failed == 1);
+        const auto* server = script.tracker.find_peer(script.server.address);
+        REQUIRE(server);
+        CHECK(server->role == PeerRole::server);
+        CHECK(server->fragmentation == Fragmentation::ike);
+        const auto proven = script.tracker.proven_sources();
+        CHECK(std::count(proven->begin(), proven->end(), script.client.address) == 1);
+    }
+    SECTION("a lost IKE_AUTH's first fragment does") {
+        const auto auth = encrypted_message(initiator, responder, {.bytes = 4000});
+        DatagramLost lost;
+        lost.source = script.client.address;
+        lost.destination = script.server.address;
+        lost.source_port = lost.destination_port = 500;
+        lost.message = Bytes(auth).first(1472);
+        lost.message_bytes = 4000;
+        lost.first_seen = true;
+        lost.fragments = 1;
+        lost.first_fragment_bytes = 1500;
+        script.at(7s).lost(lost).end();
+        CHECK(script.tracker.peer_count() == 2);
+        CHECK(script.tracker.find_peer(script.client.address)->path_mtu_bytes == 1500);
+    }
+}
+
+TEST_CASE("capability: a server's silence to one that does not ask takes nothing back",
+          "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {});
+    authenticate(script);
+    script.end();
+    const auto next = [&](const char* spi_text,
+                          const InitOptions& asked,
+                          const InitOptions& answered,
+                          Duration at) {
+        const auto other = spi(spi_text);
+        script.at(at).from_client(sa_init_request(other, asked));
+        script.at(at + 2ms).from_server(sa_init_response(other, responder, answered));
+        script.at(at + 4ms).from_client(encrypted_message(other, responder, {}));
+        script.end();
+        (void)script.tracker.take_events();
+    };
+    const InitOptions silent{.fragmentation = false};
+    const auto server = [&] {
+        return script.tracker.find_peer(script.server.address)->fragmentation;
+    };
+    CHECK(server() == Fragmentation::ike);
+    next("aa11223344556677", silent, silent, 300s);
+    CHECK(server() == Fragmentation::ike);
+    CHECK(script.tracker.server_totals().at(0).fragmentation_supported == true);
+    next("bb11223344556677", {}, silent, 600s);
+    CHECK(server() == Fragmentation::none);
+    CHECK(script.tracker.server_totals().at(0).fragmentation_supported == false);
+}
+
+TEST_CASE("capability: a change is an event", "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {.fragmentation = false});
+    authenticate(script);
+    script.end();
+    (void)script.tracker.take_events();
+    const auto other = spi("aa11223344556677");
+    script.at(300s).from_client(sa_init_request(other));
+    script.at(300s + 2ms).from_server(sa_init_response(other, responder));
+    script.at(300s + 4ms).from_client(encrypted_message(other, responder, {}));
+    script.end();
+    unsigned changes = 0;
+    for (const auto& event : script.tracker.take_events())
+        if (const auto* change = std::get_if<CapabilityChanged>(&event.what)) {
+            ++changes;
+            CHECK(change->address == script.server.address);
+            CHECK(change->role == PeerRole::server);
+            CHECK(change->before == Fragmentation::none);
+            CHECK(change->after == Fragmentation::ike);
+        }
+    CHECK(changes == 1);
+}
+
+TEST_CASE("client and server: who is which", "[tracker]") {
+    const Endpoint office{address("198.51.100.7"), 500};
+    const Endpoint gateway{address("203.0.113.5"), 500};
+    SECTION("none configured: who asks first is the client") {
+        TrackerScript script;
+        script.at(0ms).send(gateway, office, sa_init_request(initiator)).end();
+        CHECK(script.handshake().client == gateway);
+        CHECK(script.handshake().client_is_initiator);
+        CHECK(script.handshake().messages[0].direction == Direction::to_server);
+    }
+    SECTION("the configured server stays the server when it begins") {
+        TrackerScript script(with_server("203.0.113.5"));
+        script.at(0ms).send(gateway, office, sa_init_request(initiator));
+        script.at(2ms).send(office, gateway, sa_init_response(initiator, responder)).end();
+        const auto handshake = script.handshake();
+        CHECK(handshake.client == office);
+        CHECK(handshake.server == gateway);
+        CHECK(handshake.server_index == 0);
+        CHECK_FALSE(handshake.client_is_initiator);
+        CHECK(handshake.messages[0].direction == Direction::to_peer);
+        CHECK(handshake.messages[0].from_initiator);
+        CHECK(handshake.init_answered);
+        // The configured server offered; the office answered.
+        CHECK(handshake.server_side.fragmentation == Fragmentation::ike);
+    }
+    SECTION("a rekeyed SA: as in the SA before it") {
+        TrackerScript script;
+        script.at(0ms).send(office, gateway, sa_init_request(initiator));
+        script.at(2ms).send(gateway, office, sa_init_response(initiator, responder));
+        const auto rekeyed = encrypted_message(
+            spi("99aabbccddeeff00"), responder, {.exchange = 37, .id = 0, .bytes = 80});
+        script.at(9s).send(gateway, office, rekeyed).end();
+        const auto all = script.handshakes();
+        REQUIRE(all.size() == 2);
+        CHECK(all[1].client == office);
+        CHECK(all[1].rekeyed);
+        CHECK(all[1].mid_stream);
+        CHECK_FALSE(all[1].client_is_initiator);
+        CHECK(all[1].outcome == Outcome::established);
+    }
+    SECTION("first met in an answer") {
+        TrackerScript script;
+        script.at(0ms).send(gateway, office, sa_init_response(initiator, responder)).end();
+        CHECK(script.handshake().client == office);
+    }
+}
+
+TEST_CASE("NAT: told by NAT_DETECTION hashes", "[tracker]") {
+    const auto init = [](const Endpoint& source, const Endpoint& destination) {
+        auto builder = IkeBuilder::v2(34);
+        builder.spis(initiator).from_initiator().key_exchange();
+        return builder.nat_detection(source, destination).build();
+    };
+    TrackerScript script;
+    SECTION("none") {
+        script.at(0ms).from_client(init(script.client, script.server)).end();
+        CHECK(script.handshake().client_side.behind_nat == false);
+        CHECK(script.handshake().client_side.other_behind_nat == false);
+    }
+    SECTION("before us, on the client's side") {
+        script.at(0ms).from_client(init({address("10.0.0.9"), 500}, script.server)).end();
+        CHECK(script.handshake().client_side.behind_nat == true);
+        CHECK(script.handshake().client_side.other_behind_nat == false);
+    }
+    SECTION("none sent") {
+        script.at(0ms).from_client(sa_init_request(initiator)).end();
+        CHECK_FALSE(script.handshake().client_side.behind_nat);
+    }
+}
+
+TEST_CASE("NAT here: an answer from where our DNAT sent the request counts", "[tracker]") {
+    const Endpoint inside{address("10.0.0.5"), 500};
+    const auto answer = sa_init_response(initiator, responder);
+    SECTION("known by the copy going out") {
+        TrackerScript script;
+        const auto request = sa_init_request(initiator);
+        script.at(0ms).from_client(request);
+        script.at(1ms).send(
+            script.client, inside, request, {.leg = Leg::postrouting, .copy_bytes = 68});
+        script.at(2ms).send(inside, script.client, answer);
+        script.at(3ms).send(
+            script.server, script.client, answer, {.leg = Leg::postrouting, .copy_bytes = 68});
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.init_answered);
+        CHECK(handshake.server_inside == inside.address);
+        REQUIRE(handshake.messages.size() == 2);
+        CHECK(handshake.messages[0].left_time == script_start + 1ms);
+        CHECK(handshake.messages[0].left_destination == inside);
+        CHECK_FALSE(handshake.messages[0].left_source);
+        CHECK(handshake.messages[1].left_source == script.server);
+        CHECK(script.tracker.totals().messages == 2);
+    }
+    SECTION("known by the configuration") {
+        TrackerScript script(with_server("203.0.113.5", "10.0.0.5"));
+        script.at(0ms).from_client(sa_init_request(initiator));
+        script.at(2ms).send(inside, script.client, answer).end();
+        CHECK(script.handshake().init_answered);
+        CHECK(script.handshake().server_inside == inside.address);
+        CHECK(script.handshake().server == script.server);
+    }
+    SECTION("known by neither: it is nobody's answer") {
+        TrackerScript script;
+        script.at(0ms).from_client(sa_init_request(initiator));
+        script.at(2ms).send(inside, script.client, answer).end();
+        CHECK_FALSE(script.handshake().init_answered);
+        CHECK(script.handshake().messages[1].unasked);
+    }
+}
+
+TEST_CASE("NAT here: a client inside, masqueraded by us", "[tracker]") {
+    TrackerScript script;
+    const Endpoint public_side{address("192.0.2.1"), 61234};
+    const auto request = sa_init_request(initiator);
+    script.at(0ms).from_client(request);
+    script.at(1ms).send(public_side, script.server, request, {.leg = Leg::postrouting});
+    script.at(9ms).send(script.server, public_side, sa_init_response(initiator, responder));
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.init_answered);
+    CHECK(handshake.client == script.client);
+    CHECK(handshake.messages[0].left_source == public_side);
+}
+
+TEST_CASE("legs: what this host sends itself is one message, joined with its way out",
+          "[tracker]") {
+    TrackerScript script;
+    const auto request = sa_init_request(initiator);
+    const auto answer = sa_init_response(initiator, responder);
+    script.at(0ms).from_client(request);
+    script.at(2ms).from_server(answer, {.leg = Leg::output});
+    script.at(2ms + 10us).from_server(answer, {.leg = Leg::postrouting, .copy_bytes = 68});
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.messages.size() == 2);
+    CHECK(handshake.messages[1].leg == Leg::output);
+    CHECK(handshake.messages[1].left_time == script_start + 2ms + 10us);
+    CHECK(script.tracker.totals().messages == 2);
+}
+
+TEST_CASE("legs: the way out of an IP-fragmented message is joined by its first fragment",
+          "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {});
+    const auto auth = encrypted_message(initiator, responder, {.bytes = 4000});
+    script.at(8ms).from_client(auth, {.ip_fragments = 3});
+    script.at(9ms).from_client(auth, {.leg = Leg::postrouting, .copy_bytes = 68});
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.messages.size() == 3);
+    CHECK(handshake.messages[2].left_time == script_start + 9ms);
+}
+
+TEST_CASE("legs: a copy that seems to leave before its message came is joined all the same",
+          "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {});
+    const auto auth = encrypted_message(initiator, responder, {.bytes = 4000});
+    script.at(9ms).from_client(auth, {.leg = Leg::postrouting, .copy_bytes = 68});
+    script.at(12ms).from_client(auth, {.ip_fragments = 3});
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.messages.size() == 3);
+    CHECK(handshake.messages[2].left_time == script_start + 12ms);
+}
+
+TEST_CASE("legs: every copy going out is joined to its own sending", "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {});
+    const auto auth = encrypted_message(initiator, responder, {});
+    for (const auto time : {10ms, 1010ms}) {
+        script.at(time).from_client(auth);
+        script.at(time + 1ms).from_client(auth, {.leg = Leg::postrouting, .copy_bytes = 68});
+    }
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.messages.size() == 4);
+    CHECK(handshake.retransmits == 1);
+    CHECK(handshake.messages[2].left_time == script_start + 11ms);
+    CHECK(handshake.messages[3].left_time == script_start + 1011ms);
+}
+
+TEST_CASE("MOBIKE: the handshake follows the client to another address", "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {});
+    authenticate(script);
+    script.float_ports();
+    script.client.address = address("192.0.2.77");
+    script.at(5s).from_client(
+        encrypted_message(initiator, responder, {.exchange = 37, .id = 2, .bytes = 100}));
+    script.at(5s + 2ms).from_server(encrypted_message(
+        initiator,
+        responder,
+        {.exchange = 37, .id = 2, .response = true, .from_initiator = false, .bytes = 80}));
+    script.at(6s).esp(script.client, script.server);
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.outcome == Outcome::established);
+    CHECK(handshake.client.address == address("198.51.100.7"));
+    CHECK(handshake.client_addresses == 2);
+    CHECK(handshake.esp_seen);
+    CHECK(script.tracker.peer_count() == 2);
+    CHECK_FALSE(script.tracker.find_peer(address("192.0.2.77")));
+}
+
+TEST_CASE("responder's own exchanges have their own message ids", "[tracker]") {
+    TrackerScript script;
+    agree(script, {}, {});
+    authenticate(script);
+    // Id 1 of the server's own, while 1 of the client's is done.
+    const auto dpd = encrypted_message(
+        initiator, responder, {.exchange = 37, .id = 1, .from_initiator = false, .bytes = 80});
+    const auto answer = encrypted_message(
+        initiator, responder, {.exchange = 37, .id = 1, .response = true, .bytes = 80, .seed = 3});
+    script.at(2s).from_server(dpd).at(2s + 1ms).from_client(answer);
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.outcome == Outcome::established);
+    CHECK(handshake.messages[4].role == Role::request);
+    CHECK(handshake.messages[4].direction == Direction::to_peer);
+    CHECK(handshake.messages[5].role == Role::response);
+    CHECK_FALSE(handshake.messages[5].unasked);
+}
+
+TEST_CASE("what was offered and chosen, and by whom", "[tracker]") {
+    TrackerScript script;
+    agree(script, {.windows = true}, {});
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.offered.size() == 3);
+    CHECK(to_string(handshake.offered[0]) == "encryption=AES_GCM_16-256");
+    CHECK(handshake.chosen == handshake.offered);
+    CHECK(handshake.client_side.vendor == "windows");
+    CHECK(handshake.client_side.vendor_ids.size() == 2);
+    CHECK(handshake.server_side.vendor.empty());
+}
+
+TEST_CASE("our own probe is known by its SPI, and nobody's failure", "[tracker]") {
+    TrackerScript script;
+    script.at(0ms).from_client(sa_init_request(spi("696b706201020304"))).end();
+    CHECK(script.handshake().probe);
+    CHECK(script.handshake().outcome == Outcome::failed);
+    const auto& server = script.tracker.server_totals().at(0);
+    CHECK(server.started[2] == 0);
+    CHECK(server.failed.empty());
+}
