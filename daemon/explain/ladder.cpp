@@ -61,23 +61,42 @@ Fate fate_of(const MessageRecord& message, const Losses& losses) {
     return Fate::passed;
 }
 
+/// How many IP fragments a datagram has, by its announced size and its first fragment; 0: unknown.
+std::uint32_t fragments_of(const MessageRecord& message) {
+    const std::uint32_t headers = message.source.address.family == Family::ipv4 ? 20 : 48;
+    if (message.message_bytes == 0 || message.first_fragment_bytes <= headers) return 0;
+    const auto step = message.first_fragment_bytes - headers;
+    const auto payload = message.message_bytes + 8 + (message.marked ? 4 : 0);
+    return (payload + step - 1) / step;
+}
+
+std::string ip_pieces(const MessageRecord& message) {
+    if (message.complete)
+        return message.ip_fragments == 0 ? std::string()
+                                         : std::to_string(message.ip_fragments) + "/" +
+                                               std::to_string(message.ip_fragments);
+    const auto seen = std::max<std::uint32_t>(message.ip_fragments, 1);
+    const auto total = message.first_seen ? fragments_of(message) : 0;
+    return std::to_string(seen) + "/" + (total < seen ? std::string("?") : std::to_string(total));
+}
+
 std::string note_of(const MessageRecord& message) {
     std::string note;
     const auto add = [&note](const std::string& text) {
         note += (note.empty() ? "" : "; ") + text;
     };
-    if (!message.complete) {
+    const bool refused = message.refused && message.reason != Reason::timeout;
+    if (!message.complete && !refused) {
         if (message.first_seen)
             add("only the first IP fragment (" + std::to_string(message.first_fragment_bytes) +
                 " octets) came");
         else
             add("only trailing IP fragments came");
-    } else if (message.ip_fragments > 0) {
+    } else if (message.ip_fragments > 0 && message.complete) {
         add(std::to_string(message.ip_fragments) + " IP fragments, first " +
             std::to_string(message.first_fragment_bytes) + " octets");
     }
-    if (message.refused && message.reason != Reason::timeout)
-        add("refused: " + std::string(to_string(message.reason)));
+    if (refused) add("refused: " + std::string(to_string(message.reason)));
     if (message.notes.has(Note::cookie)) add("COOKIE");
     if (message.notes.has(Note::invalid_ke))
         add("INVALID_KE_PAYLOAD, wants group " + std::to_string(message.wanted_group));
@@ -108,17 +127,19 @@ public:
         step_ = step;
         numbers_.clear();
         bytes_ = 0;
+        largest_ = 0;
     }
     void take(const MessageRecord& message, LadderStep& step) {
         numbers_.insert(message.skf_number);
         bytes_ += message.message_bytes;
+        largest_ = std::max(largest_, message.datagram_bytes);
         const auto total = message.skf_total;
         step.pieces = std::to_string(numbers_.size()) + "/" +
                       (total == 0 ? std::string("?") : std::to_string(total));
         step.label = name_of(message) + ", " + std::to_string(bytes_) + " octets";
         step.note = std::string(total == 0 ? "several" : std::to_string(total)) +
                     (message.transport == Transport::skf ? " IKE fragments" : " IKEv1 fragments") +
-                    ", up to " + std::to_string(message.first_fragment_bytes) + " octets" +
+                    ", up to " + std::to_string(largest_) + " octets" +
                     (message.retransmit || step.repeat ? "; repeat" : "");
         step.repeat = step.repeat || message.retransmit;
         if (total != 0 && numbers_.size() < total && step.fate == Fate::passed)
@@ -133,6 +154,7 @@ private:
     std::size_t step_ = 0;
     std::set<std::uint16_t> numbers_;
     std::uint64_t bytes_ = 0;
+    std::uint32_t largest_ = 0;
 };
 
 LadderStep step_of(const MessageRecord& message, const Losses& losses) {
@@ -144,6 +166,7 @@ LadderStep step_of(const MessageRecord& message, const Losses& losses) {
     step.label = name_of(message);
     if (message.message_bytes != 0)
         step.label += ", " + std::to_string(message.message_bytes) + " octets";
+    step.pieces = ip_pieces(message);
     step.note = note_of(message);
     return step;
 }

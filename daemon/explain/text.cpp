@@ -89,7 +89,7 @@ Lanes lanes_of(const LadderStep& step) {
     const std::string empty(lane, ' ');
     switch (step.fate) {
     case Fate::passed: return {arrow(step.pieces), arrow(step.pieces)};
-    case Fate::partial: return {broken(step.pieces.empty() ? "part" : step.pieces), empty};
+    case Fate::partial: return {broken(step.pieces), empty};
     case Fate::dropped_here: return {arrow(step.pieces), empty, 'X'};
     case Fate::lost_after: return {arrow(step.pieces), broken(step.pieces)};
     case Fate::never_came: return {empty.substr(0, lane - 1) + "?", empty};
@@ -100,7 +100,6 @@ Lanes lanes_of(const LadderStep& step) {
 
 std::string label_of(const LadderStep& step) {
     switch (step.fate) {
-    case Fate::partial: return step.pieces.empty() ? "part" : step.pieces;
     case Fate::icmp: return "ICMP";
     default: return step.pieces;
     }
@@ -163,7 +162,7 @@ void add_finding(std::string& text,
     text += "  Evidence:\n";
     for (const auto& line : finding.evidence) text += "    " + shown(line) + "\n";
     if (diagnosis.kind != FindingKind::fact)
-        text += "  It is not this: " + std::string(diagnosis.not_when) + "\n";
+        text += "  What would disprove it: " + std::string(diagnosis.not_when) + "\n";
 }
 
 std::string side_text(const SideFacts& side) {

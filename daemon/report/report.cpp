@@ -175,7 +175,7 @@ std::string finding_html(const Finding& finding, const IpAddress& client, bool m
     for (const auto& line : finding.evidence) out += element("li", shown(line));
     out += "</ul>";
     if (diagnosis.kind != FindingKind::fact)
-        out += element("p", "It is not this: " + std::string(diagnosis.not_when), "dim");
+        out += element("p", "What would disprove it: " + std::string(diagnosis.not_when), "dim");
     return out + "</div>";
 }
 

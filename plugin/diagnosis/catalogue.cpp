@@ -322,7 +322,7 @@ constexpr Diagnosis rows[] = {
         "auth_rejected_probably",
         failure,
         warning,
-        client_or_server,
+        server_or_client,
         "the server answers IKE_AUTH with a tiny message and nothing follows",
         "{server} answered IKE_AUTH of {client} with {size} octets after {delay} and nothing "
         "followed: authentication or authorisation failed, probably. Not a fragmentation "
@@ -351,7 +351,8 @@ constexpr Diagnosis rows[] = {
         warning,
         server_network,
         "UDP 500 and 4500 of one client go to different servers",
-        "{client}'s handshake with {server} went to {first} and then to {second}: the two never"
+        "The handshake of {client} with {server} went to {first} and then to {second}: the two "
+        "never"
         " share its keys.",
         "Make the load balancer or DNAT keep UDP 500 and 4500 of one client on the same server "
         "(source-address stickiness for both ports together).",

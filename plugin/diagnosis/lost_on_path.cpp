@@ -21,6 +21,11 @@ void cite(Draft& draft, const std::vector<const MessageRecord*>& messages, TimeP
             draft.evidence.push_back(evidence_text(*message, start));
 }
 
+/// What any path takes: RFC 791's 576 octets, RFC 8200's 1280.
+std::size_t safe_mtu(const View& view) noexcept {
+    return view.handshake.client.address.family == Family::ipv4 ? 576 : 1280;
+}
+
 void cite_init(Draft& draft, const View& view) {
     if (view.init_answer != nullptr)
         draft.evidence.push_back(evidence_text(*view.init_answer, view.start));
@@ -199,7 +204,7 @@ void find_lost_answer(const Scene& scene, Drafts& out) {
                 .with("count", count_text(late.size()))
                 .with("times", offsets_text(late, view.start))
                 .with("server_fix",
-                      by_ike ? size_text(handshake.server_side.vendor, 576)
+                      by_ike ? size_text(handshake.server_side.vendor, safe_mtu(view))
                              : server_on_text(handshake.server_side.vendor,
                                               handshake.client_side.vendor));
         if (by_ike)
@@ -213,9 +218,20 @@ void find_lost_answer(const Scene& scene, Drafts& out) {
     }
 }
 
+/// Times the lowest piece that was seen came.
+std::size_t passes_of(const std::vector<const MessageRecord*>& messages) {
+    std::uint16_t lead = 0;
+    for (const auto* message : messages)
+        if (message->skf_number != 0 && (lead == 0 || message->skf_number < lead))
+            lead = message->skf_number;
+    return static_cast<std::size_t>(std::ranges::count_if(
+        messages, [lead](const MessageRecord* message) { return message->skf_number == lead; }));
+}
+
 bool set_is_over(const View& view, const Step& step, const FragmentSet& set) {
     const auto quiet = view.now - set.last_time;
-    const bool sent_again = &set == step.set ? step.tries.size() >= 2 : set.attempts >= 2;
+    const bool sent_again =
+        &set == step.set ? step.tries.size() >= 2 : passes_of(step.answered) >= 2;
     if (sent_again && quiet >= crossing) return true;
     Duration limit = set_quiet;
     if (step.tries.size() >= 2)
@@ -233,7 +249,7 @@ void find_partial_set(const Scene& scene, Drafts& out) {
         if (set == step.set && (step.is_answered() || !step.whole_tries.empty())) continue;
         if (set == step.answer_set && step.is_answered()) continue;
         const bool to_server = set->direction == Direction::to_server;
-        const auto sendings = set == step.set ? step.tries.size() : std::size_t{set->attempts};
+        const auto sendings = set == step.set ? step.tries.size() : passes_of(step.answered);
         // All pieces but the last have the same, full size.
         const bool only_last =
             set->total > 1 && set->seen == 1 &&
@@ -262,7 +278,7 @@ void find_partial_set(const Scene& scene, Drafts& out) {
                                 ": a filter or policer on the path; smaller fragments may help.");
         // The actor is the network, the setting is the sender's.
         draft.values.emplace_back("sender_size",
-                                  size_text(view.sender(set->direction).vendor, 576));
+                                  size_text(view.sender(set->direction).vendor, safe_mtu(view)));
         draft.evidence.push_back(evidence_text(*set, view.start));
         for (const auto* message : set == step.set ? step.sent : step.answered)
             if (draft.evidence.size() < max_lines)

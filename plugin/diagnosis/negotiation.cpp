@@ -138,7 +138,7 @@ void find_rejected_auth(const Scene& scene, Drafts& out) {
     if (!answer.complete || answer.message_bytes > tiny_answer ||
         view.now - answer.time < quiet_after_refusal || last->tries.back() > answer.time)
         return;
-    auto& draft = out.add("D22", Actor::client, confidence_of(view, Confidence::medium))
+    auto& draft = out.add("D22", Actor::server, confidence_of(view, Confidence::medium))
                       .with("size", std::to_string(answer.message_bytes))
                       .with("delay", seconds_text(answer.time - last->tries.front()));
     cite(draft, {&last->best(), &answer}, view.start);

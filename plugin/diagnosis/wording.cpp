@@ -78,6 +78,24 @@ std::string_view transport_text(Transport transport) noexcept {
     return "";
 }
 
+namespace {
+
+/// How its IP fragments came; empty for a message in one packet.
+std::string pieces_text(const MessageRecord& message) {
+    const auto first = std::to_string(message.first_fragment_bytes) + " octets";
+    if (message.complete)
+        return message.ip_fragments == 0 ? std::string()
+                                         : ", in " + std::to_string(message.ip_fragments) +
+                                               " IP fragments (first " + first + ")";
+    if (!message.first_seen) return ", only trailing IP fragments came";
+    // Refused for what it is, not for what is missing.
+    if (message.reason != Reason::timeout && message.reason != Reason::none)
+        return ", in IP fragments (first " + first + ")";
+    return ", first IP fragment (" + first + ") came, the rest did not";
+}
+
+} // namespace
+
 std::string evidence_text(const MessageRecord& message, TimePoint start) {
     auto text = offset_text(message.time, start) +
                 (message.direction == Direction::to_server ? " to server: " : " to client: ") +
@@ -88,18 +106,7 @@ std::string evidence_text(const MessageRecord& message, TimePoint start) {
     }
     if (message.message_bytes != 0)
         text += ", " + std::to_string(message.message_bytes) + " octets";
-    if (message.ip_fragments != 0 || !message.complete) {
-        if (message.complete) {
-            text += ", in " + std::to_string(message.ip_fragments) + " IP fragments (first " +
-                    std::to_string(message.first_fragment_bytes) + " octets)";
-        } else if (message.first_seen) {
-            text += ", first IP fragment (" + std::to_string(message.first_fragment_bytes) +
-                    " octets) came, the rest did not";
-            if (message.last_seen) text += " all";
-        } else {
-            text += ", only trailing IP fragments came";
-        }
-    }
+    text += pieces_text(message);
     if (message.refused)
         text += ", dropped by this firewall (" + std::string(to_string(message.reason)) + ")";
     if (message.left_time)
