@@ -46,6 +46,7 @@ bool Facts::any_port_answers() const noexcept {
 
 Probe::Probe(Settings settings) : settings_(std::move(settings)) {
     assert(!settings_.ports.empty());
+    can_cut_ = settings_.local_mtu <= largest_mtu;
     settings_.local_mtu = std::min(settings_.local_mtu, largest_mtu);
     const auto& random = settings_.random;
     small_.spi = make_spi(random.data());
@@ -198,7 +199,7 @@ void Probe::received(Port port, Bytes payload, std::uint32_t fragment_bytes, Tim
         facts_.server.refuses_version3 = true;
         if (phase_ == Phase::sizes && sized->second != 0) sizes_.passed(sized->second);
     }
-    note(*answer);
+    if (to_init) note(*answer);
     const bool ours = question_ && answer_by_ && answer->initiator_spi == spi_of(*question_) &&
                       settings_.ports[question_->port].number == port.number;
     if (!ours) return;
@@ -391,6 +392,10 @@ void Probe::next_size() {
 }
 
 void Probe::go_to_fragments() {
+    if (!can_cut_) {
+        finish();
+        return;
+    }
     facts_.fragments.tested = true;
     facts_.fragments.bytes = settings_.local_mtu + beyond_mtu;
     const Question question{

@@ -22,6 +22,7 @@ constexpr std::uint8_t exchange_init = 34;
 constexpr std::uint8_t flag_initiator = 0x08;
 constexpr std::uint16_t notify_cookie = 16390;
 constexpr std::uint16_t notify_fragmentation = 16430;
+constexpr std::uint16_t notify_padding = 61'440;
 
 void u16(Out& out, std::size_t value) {
     out.push_back(static_cast<std::uint8_t>(value >> 8));
@@ -230,15 +231,16 @@ Out encode_init(const InitRequest& request) {
     payloads.add(payload_ke, key);
     payloads.add(payload_nonce, request.nonce);
     payloads.notify(notify_fragmentation, {});
-    // Vendor IDs must be ignored where they are unknown (RFC 7296 §3.12). None is so small that it
-    // would look like a mistake, none so large that a fixed buffer would not hold it.
+    // Status notifies of the private range must be ignored (RFC 7296 §3.10.1) and, unlike vendor
+    // IDs, are not written out in a server's log. None is so large that a fixed buffer would not
+    // hold it.
     constexpr std::size_t largest = 512;
-    constexpr std::size_t smallest = 12;
+    constexpr std::size_t smallest = 8;
     while (message.size() + smallest <= request.bytes) {
         const std::size_t missing = request.bytes - message.size();
         std::size_t size = std::min(missing, largest);
         if (missing - size != 0 && missing - size < smallest) size -= smallest;
-        payloads.add(payload_vendor, Out(size - 4, 'p'));
+        payloads.notify(notify_padding, Out(size - smallest, 0));
     }
     set_length(message);
     return message;
@@ -247,7 +249,7 @@ Out encode_init(const InitRequest& request) {
 Out encode_version3(const Spi& spi, std::size_t bytes) {
     assert(bytes >= smallest_version3);
     Out message = header(spi, 0x30);
-    Payloads(message).add(payload_vendor, Out(bytes - message.size() - 4, 'p'));
+    Payloads(message).add(payload_vendor, Out(bytes - message.size() - 4, 0));
     set_length(message);
     return message;
 }

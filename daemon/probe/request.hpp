@@ -21,7 +21,7 @@ struct InitRequest {
     std::array<std::uint8_t, 32> nonce{};
     std::uint16_t group = 31;         ///< of the key exchange; what a server asked for, else x25519
     std::vector<std::uint8_t> cookie; ///< what the server wants to have repeated; empty: none
-    std::size_t bytes = 0;            ///< filled up to this size with vendor IDs; 0: as it is
+    std::size_t bytes = 0; ///< filled up to this size with notifies nobody knows; 0: none
 };
 
 /// Whether a key for this Diffie-Hellman group can be made up.

@@ -337,7 +337,9 @@ Result<Target, std::string> resolve(const std::string& host, std::optional<Famil
             target.local_mtu = interface_mtu(connected_socket(target, 500).get());
             return target;
         } catch (const std::system_error& refused) {
-            why = to_string(*address) + ": " + refused.code().message();
+            why = refused.code() == std::errc::permission_denied
+                      ? to_string(*address) + " is a broadcast address"
+                      : to_string(*address) + ": " + refused.code().message();
         }
     }
     return fail(why);
