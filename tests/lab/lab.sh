@@ -248,9 +248,12 @@ firewall() {
             in_ns fw $tool -w $how FORWARD -m conntrack --ctstate INVALID -j ACCEPT
         done ;;
     drop_fragments)
-        in_ns fw iptables-legacy -w -t raw $how PREROUTING -f -j DROP
-        in_ns fw ip6tables-legacy -w -t raw $how PREROUTING -m frag ! --fragid 0 --fragfirst -j ACCEPT
-        in_ns fw ip6tables-legacy -w -t raw $how PREROUTING -m ipv6header --header frag --soft -j DROP ;;
+        if [ "$2" = on ]; then
+            in_ns fw nft 'table inet firewall { chain early { type filter hook prerouting priority raw;
+                ip frag-off & 0x1fff != 0 counter drop; frag frag-off != 0 counter drop; }; }'
+        else
+            in_ns fw nft flush chain inet firewall early # not deleted: that would drop what any queue holds
+        fi ;;
     nat)
         in_ns fw iptables-legacy -w -t nat $how POSTROUTING -s 10.99.1.0/24 -o wan -p udp -j MASQUERADE --to-ports 20000-60000 ;;
     dnat)
