@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace ikefrag {
 namespace {
@@ -122,6 +123,12 @@ public:
                first_->direction == message.direction && first_->role == message.role &&
                first_->skf_total == message.skf_total && !numbers_.contains(message.skf_number);
     }
+    /// Whether the piece begins another sending of the same message, whichever piece it is.
+    [[nodiscard]] bool is_again(const MessageRecord& message) {
+        const auto key =
+            std::tuple(message.exchange, message.direction, message.role, message.skf_total);
+        return !begun_.insert(key).second;
+    }
     void start(const MessageRecord& message, std::size_t step) {
         first_ = &message;
         step_ = step;
@@ -153,6 +160,7 @@ private:
     const MessageRecord* first_ = nullptr;
     std::size_t step_ = 0;
     std::set<std::uint16_t> numbers_;
+    std::set<std::tuple<Exchange, Direction, Role, std::uint16_t>> begun_;
     std::uint64_t bytes_ = 0;
     std::uint32_t largest_ = 0;
 };
@@ -222,8 +230,10 @@ std::vector<LadderStep> ladder(const Attempt& attempt) {
             continue;
         }
         if (!set.continues(message)) {
+            const bool again = set.is_again(message);
             set.start(message, steps.size());
             steps.push_back(step_of(message, losses));
+            steps.back().repeat = steps.back().repeat || again;
         }
         set.take(message, steps[set.step()]);
     }

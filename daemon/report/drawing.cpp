@@ -111,9 +111,9 @@ std::string rail(int x, int bottom, std::string_view name) {
 
 std::string bar_chart_svg(std::string_view title,
                           const std::vector<std::pair<std::string, std::uint64_t>>& rows) {
-    constexpr int chart_width = 480;
-    constexpr int bar_x = 170;
-    constexpr int bar_most = 240;
+    constexpr int chart_width = 340;
+    constexpr int bar_x = 100;
+    constexpr int bar_most = 190;
     const int height = static_cast<int>(rows.size()) * 28 + 8;
     std::uint64_t most = 1;
     for (const auto& [name, count] : rows) most = std::max(most, count);

@@ -100,7 +100,7 @@ def main():
     failed = 0
     generated = subprocess.run([sys.executable, str(HERE / "generate"), "--check"], capture_output=True, text=True)
     if generated.returncode != 0 and not arguments.names:
-        print(generated.stdout + generated.stderr)
+        print("FAIL scenarios are as generated — " + generated.stdout + generated.stderr)
         failed += 1
     folders = sorted(folder for folder in HERE.iterdir() if (folder / "input.pcap").exists())
     seen = set()
@@ -113,18 +113,21 @@ def main():
             wrong = [str(error)]
         seen.add(folder.name)
         for line in wrong:
-            print("FAIL %s: %s" % (folder.name, line))
+            print("FAIL scenario %s — %s" % (folder.name, line))
+        if not wrong:
+            print("ok scenario %s" % folder.name)
         failed += bool(wrong)
     captures = [] if arguments.names else sorted((HERE.parent / "captures").glob("*.pcap"))
     for path in captures:
-        for line in run_capture(tool, path):
-            print("FAIL captures/%s: %s" % (path.name, line))
-            failed += 1
+        wrong = run_capture(tool, path)
+        print("FAIL diagnoses of captures/%s — %s" % (path.name, wrong[0]) if wrong
+              else "ok diagnoses of captures/%s" % path.name)
+        failed += bool(wrong)
     if not arguments.names:
         for number in range(1, 36):
             for kind in ("d%02d_(?!not_when_)" % number, "d%02d_not_when_" % number):
                 if not any(re.match(kind, name) for name in seen):
-                    print("FAIL no scenario for %s" % kind)
+                    print("FAIL scenarios are complete — none is named %s" % kind)
                     failed += 1
     print("%d scenarios, %d captures, %d failed" % (len(seen), len(captures), failed))
     return 1 if failed else 0
