@@ -37,9 +37,15 @@ skip() { # NAME REASON
 }
 # check NAME COMMAND...: ok if the command succeeds; what it printed becomes the reason if not.
 check() {
-    local name=$1 said
+    local name=$1 status=0
     shift
-    if said=$("$@" 2>&1); then ok "$name"; else fail "$name" "$* gave status $?${said:+: $(tail -n 3 <<< "$said" | tr '\n' ' ')}"; fi
+    # no subshell: the command may start or stop programs
+    "$@" > "$LAB_DIR/check.out" 2>&1 || status=$?
+    if [ "$status" = 0 ]; then
+        ok "$name"
+    else
+        fail "$name" "$* gave status $status: $(tail -n 3 "$LAB_DIR/check.out" | tr '\n' ' ')"
+    fi
 }
 # equal NAME WANTED GOT
 equal() { if [ "$2" = "$3" ]; then ok "$1"; else fail "$1" "wanted '$2', got '$3'"; fi; }

@@ -3,8 +3,9 @@
 """Hand-made packets for the lab: builders of headers, and a small tool that sends what they make.
 
     packets.py fragments [-6] [--port 500] [--size 3000] [--fragment 1480] [--order 0,2,1] [--skip 1] [--count 1] [--pause S]
-                         [--source A] [--destination A] [--source-port N] [--id N] [--plain] [--spread S]
-        Sends datagrams as IP fragments, IKE_AUTH requests unless --plain; one line each: size and SHA-1 of the UDP payload.
+                         [--source A] [--destination A] [--source-port N] [--id N] [--plain] [--spread S] [--opening]
+        Sends datagrams as IP fragments, IKE_AUTH requests unless --plain (--opening: an IKE_SA_INIT
+        before, as a real client sends); one line each: size and SHA-1 of the UDP payload.
     packets.py play FILE.pcap DEVICE [--pause S]
         Sends the packets of a capture, in its order, at once (or with pauses; a negative pause: at the capture's own pace).
     packets.py heads FILE.pcap NUMBER
@@ -162,7 +163,7 @@ def hostile_kinds():
         return [piece(s, d, data[:24], 0x1000 + seed, 0, True), piece(s, d, data[24:1400], 0x1000 + seed, 24, True)]
 
     def many(s, d, seed, _):
-        return cut(s, d, auth(s, d, seed, 1000), seed, step=24)
+        return cut(s, d, auth(s, d, seed, 2000), seed, step=48)
 
     def big(s, d, seed, _):
         return cut(s, d, auth(s, d, seed, 20000), seed)
@@ -254,6 +255,11 @@ def send_fragments(a):
     family = socket.AF_INET6 if a.v6 else socket.AF_INET
     raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
     skip = [int(n) for n in a.skip.split(",")] if a.skip else []
+    if a.opening:
+        opening = udp(source, destination, 500, 500, sa_init(a.id))
+        whole = ipv6(source, destination, opening) if a.v6 else ipv4(source, destination, opening)
+        raw.sendto(whole, (destination, 0, 0, 0) if a.v6 else (destination, 0))
+        time.sleep(0.002)
     for number in range(a.count):
         identification = (a.id or random.randrange(1, 0xFFFF)) + number
         seed = identification
@@ -274,6 +280,7 @@ def main():
     one = commands.add_parser("fragments")
     one.add_argument("-6", dest="v6", action="store_true")
     one.add_argument("--plain", action="store_true")
+    one.add_argument("--opening", action="store_true")
     for name, kind, default in (("port", int, 500), ("size", int, 3000), ("fragment", int, 1480), ("count", int, 1),
                                 ("id", int, 0), ("source-port", int, 0), ("pause", float, 0), ("spread", float, 0),
                                 ("order", str, ""), ("skip", str, ""), ("source", str, ""), ("destination", str, "")):

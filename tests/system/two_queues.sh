@@ -19,10 +19,10 @@ for number in $(seq 40 71); do ip -n "$LAB-cli" addr add "10.99.1.$number/24" de
 lab_spawn sink srv "$lab_source/udp.py" sink 10.99.2.2 500
 lab_wait 5 grep -q listening "$LAB_DIR/sink.log"
 for number in $(seq 40 71); do
-    in_ns cli "$lab_source/packets.py" fragments --source "10.99.1.$number" --id $((1000 + number)) --order 1,0,2 --size 4000
+    in_ns cli "$lab_source/packets.py" fragments --opening --source "10.99.1.$number" --id $((1000 + number)) --order 1,0,2 --size 4000
 done > "$LAB_DIR/sent.log"
-lab_wait 5 test "$(wc -l < "$LAB_DIR/sink.log")" -ge 33 || true
-equal "two queues: 32 datagrams from 32 clients arrive" "$(sort "$LAB_DIR/sent.log")" "$(grep -v listening "$LAB_DIR/sink.log" | sort)"
+lab_wait 5 test "$(wc -l < "$LAB_DIR/sink.log")" -ge 65 || true
+equal "two queues: 32 datagrams from 32 clients arrive" "$(sort "$LAB_DIR/sent.log")" "$(grep '^4000 ' "$LAB_DIR/sink.log" | sort)"
 for queue in 500 501; do compare "two queues: queue $queue had packets" "$(metric ikefrag_verdicts_total queue=$queue)" -gt 0; done
 equal "two queues: nothing was refused" 0 "$(metric ikefrag_refusals_total)"
 sleep 0.2
