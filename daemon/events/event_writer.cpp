@@ -126,7 +126,7 @@ void EventWriter::handshake_ended(const Handshake& handshake,
                     " (" + std::string(to_string(handshake.basis)) + ") in " +
                     seconds_text(duration);
     if (cause != nullptr)
-        sentence += ": " + shown_text(cause->sentence, handshake.client.address, mask_);
+        sentence += ": " + shown_text(cause->sentence, handshake.server.address, mask_);
     write(std::move(event),
           sentence,
           {"PRIORITY=6",
@@ -153,7 +153,7 @@ void EventWriter::finding_changed(std::string_view change,
     for (auto& [name, value] : to_json(finding)) event.insert_or_assign(name, std::move(value));
     event["client"] = client;
     const auto masked = [&](std::string_view text) {
-        return shown_text(text, finding.client, mask_);
+        return shown_text(text, finding.server, mask_);
     };
     event["sentence"] = json_text(masked(finding.sentence));
     event["remedy"] = json_text(masked(finding.remedy));

@@ -89,7 +89,7 @@ struct LadderStep {
 
 /// A client's address for showing: whole, or with its last part masked ("203.0.113.x").
 [[nodiscard]] std::string shown_address(const IpAddress& address, bool mask);
-/// A text of a finding with the attempt's client address masked.
-[[nodiscard]] std::string shown_text(std::string_view text, const IpAddress& client, bool mask);
+/// A text of a finding with every address masked but the server's: evidence may name other clients.
+[[nodiscard]] std::string shown_text(std::string_view text, const IpAddress& server, bool mask);
 
 } // namespace ikefrag

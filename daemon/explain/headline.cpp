@@ -71,23 +71,37 @@ std::string shown_address(const IpAddress& address, bool mask) {
     return text + "x";
 }
 
-std::string shown_text(std::string_view text, const IpAddress& client, bool mask) {
+std::string shown_text(std::string_view text, const IpAddress& server, bool mask) {
     if (!mask) return std::string(text);
-    const auto address = to_string(client);
-    const auto masked = shown_address(client, true);
-    std::string out;
-    const auto continues = [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == ':';
+    const auto part_of_address = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') ||
+               c == ':' || c == '.';
     };
-    for (std::size_t at = 0; at < text.size();) {
-        const auto found = text.find(address, at);
-        if (found == std::string_view::npos) return out + std::string(text.substr(at));
-        const auto end = found + address.size();
-        const bool whole = (found == 0 || !continues(text[found - 1])) &&
-                           (end == text.size() || !continues(text[end]));
-        out += text.substr(at, found - at);
-        out += whole ? masked : address;
-        at = end;
+    std::string out;
+    while (!text.empty()) {
+        std::size_t size = 0;
+        while (size < text.size() && part_of_address(text[size])) ++size;
+        if (size == 0) {
+            out += text.front();
+            text.remove_prefix(1);
+            continue;
+        }
+        // An address ends where a sentence may: "…from 203.0.113.7: …", "…with 203.0.113.7."
+        auto word = text.substr(0, size);
+        auto address = parse_address(word);
+        while (!address && !word.empty() && (word.back() == '.' || word.back() == ':')) {
+            word.remove_suffix(1);
+            address = parse_address(word);
+        }
+        if (address && *address != server)
+            out += shown_address(*address, true);
+        else
+            out += word;
+        text.remove_prefix(word.size());
+        if (word.empty()) {
+            out += text.front();
+            text.remove_prefix(1);
+        }
     }
     return out;
 }

@@ -20,7 +20,7 @@ json::object ladder_json(const LadderStep& step, const Attempt& attempt, bool ma
     object["direction"] = to_string(step.direction);
     object["fate"] = to_string(step.fate);
     object["repeat"] = step.repeat;
-    object["label"] = json_text(shown_text(step.label, handshake.client.address, mask));
+    object["label"] = json_text(shown_text(step.label, handshake.server.address, mask));
     object["pieces"] = step.pieces.empty() ? json::value(nullptr) : json::value(step.pieces);
     object["note"] = step.note.empty() ? json::value(nullptr) : json_text(step.note);
     return object;
@@ -28,13 +28,13 @@ json::object ladder_json(const LadderStep& step, const Attempt& attempt, bool ma
 
 json::object finding_json(const Finding& finding, const Attempt& attempt, bool mask) {
     auto object = to_json(finding);
-    const auto& client = attempt.handshake.client.address;
+    const auto& server = attempt.handshake.server.address;
     object["client"] = shown_address(finding.client, mask);
-    object["sentence"] = json_text(shown_text(finding.sentence, client, mask));
-    object["remedy"] = json_text(shown_text(finding.remedy, client, mask));
+    object["sentence"] = json_text(shown_text(finding.sentence, server, mask));
+    object["remedy"] = json_text(shown_text(finding.remedy, server, mask));
     json::array evidence;
     for (const auto& line : finding.evidence)
-        evidence.push_back(json_text(shown_text(line, client, mask)));
+        evidence.push_back(json_text(shown_text(line, server, mask)));
     object["evidence"] = std::move(evidence);
     object["not_when"] = finding.diagnosis->not_when;
     return object;
@@ -43,7 +43,8 @@ json::object finding_json(const Finding& finding, const Attempt& attempt, bool m
 json::object attempt_json(const Attempt& attempt, bool mask) {
     json::object object;
     const auto& client = attempt.handshake.client.address;
-    object["headline"] = json_text(shown_text(headline(attempt), client, mask));
+    object["headline"] =
+        json_text(shown_text(headline(attempt), attempt.handshake.server.address, mask));
     const auto* cause = headline_finding(attempt);
     object["cause"] = cause == nullptr ? json::value(nullptr) : json::value(cause->diagnosis->id);
     object["server_name"] =

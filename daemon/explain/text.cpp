@@ -131,7 +131,7 @@ std::string ladder_text(const Attempt& attempt, const ExplainOptions& options) {
             pad_left(step.fate == Fate::never_came ? "" : offset(step.time, handshake.first_time),
                      14) +
             "  " + paint(paint_of(step), line) + "  " +
-            escape_terminal(shown_text(words, handshake.client.address, options.mask)) + "\n";
+            escape_terminal(shown_text(words, handshake.server.address, options.mask)) + "\n";
     }
     if (handshake.messages_forgotten > 0)
         text +=
@@ -145,7 +145,7 @@ void add_finding(std::string& text,
                  const ExplainOptions& options) {
     const Painter paint(options.colour);
     const auto shown = [&](std::string_view words) {
-        return escape_terminal(shown_text(words, attempt.handshake.client.address, options.mask));
+        return escape_terminal(shown_text(words, attempt.handshake.server.address, options.mask));
     };
     const auto& diagnosis = *finding.diagnosis;
     const auto colour = diagnosis.kind == FindingKind::failure  ? Paint::red
@@ -189,7 +189,7 @@ std::string explain_text(const std::vector<Attempt>& attempts, const ExplainOpti
         if (!text.empty()) text += "\n" + std::string(78, '=') + "\n\n";
         text += paint(Paint::bold,
                       escape_terminal(
-                          shown_text(headline(attempt), handshake.client.address, options.mask))) +
+                          shown_text(headline(attempt), handshake.server.address, options.mask))) +
                 "\n\n";
         text += "  " + rfc3339(handshake.first_time) + "  IKEv" +
                 std::to_string(handshake.version) + "  SPI " + to_string(handshake.initiator_spi) +

@@ -142,7 +142,7 @@ std::string ladder_svg(const Attempt& attempt, bool mask) {
     const auto left_out = steps.size() > max_steps ? steps.size() - max_steps : 0;
     if (left_out > 0) steps.resize(max_steps);
     const int bottom = head_height + static_cast<int>(steps.size() + (left_out > 0)) * row_height;
-    const auto& client = attempt.handshake.client.address;
+    const auto& server = attempt.handshake.server.address;
     std::string out = "<svg class=\"ladder\" role=\"img\" aria-label=\"Ladder of the messages\" "
                       "viewBox=\"0 0 " +
                       number(width) + " " + number(bottom) + "\" width=\"" + number(width) +
@@ -158,7 +158,7 @@ std::string ladder_svg(const Attempt& attempt, bool mask) {
         out += arrows(step, y);
         auto words = step.label;
         if (!step.note.empty()) words += " (" + step.note + ")";
-        out += text(label_x, y + 4, cut(shown_text(words, client, mask), 96), label_class(step));
+        out += text(label_x, y + 4, cut(shown_text(words, server, mask), 96), label_class(step));
         y += row_height;
     }
     if (left_out > 0)

@@ -156,9 +156,11 @@ std::string charts(const ReportInput& input) {
            chart("How IKE_AUTH answers travelled", word_rows(responses)) + "</div>";
 }
 
-std::string finding_html(const Finding& finding, const IpAddress& client, bool mask) {
+std::string finding_html(const Finding& finding, bool mask) {
     const auto& diagnosis = *finding.diagnosis;
-    const auto shown = [&](std::string_view text) { return shown_text(text, client, mask); };
+    const auto shown = [&](std::string_view text) {
+        return shown_text(text, finding.server, mask);
+    };
     std::string out =
         "<div class=\"finding\"><p>" +
         element("span", diagnosis.id, "tag " + std::string(class_of(diagnosis.kind))) +
@@ -195,7 +197,7 @@ std::string story(const Attempt& attempt, bool mask) {
     const auto& handshake = attempt.handshake;
     std::string out =
         "<article class=\"card\">" +
-        element("h3", shown_text(headline(attempt), handshake.client.address, mask)) +
+        element("h3", shown_text(headline(attempt), handshake.server.address, mask)) +
         element("p",
                 short_time(handshake.first_time) + ", IKEv" + std::to_string(handshake.version) +
                     ", SPI " + to_string(handshake.initiator_spi) + ", outcome " +
@@ -205,8 +207,7 @@ std::string story(const Attempt& attempt, bool mask) {
         side_html("client", shown_address(handshake.client.address, mask), handshake.client_side) +
         side_html("server", server_text(attempt), handshake.server_side);
     out += "<div class=\"wide\">" + ladder_svg(attempt, mask) + "</div>";
-    for (const auto& finding : attempt.findings)
-        out += finding_html(finding, handshake.client.address, mask);
+    for (const auto& finding : attempt.findings) out += finding_html(finding, mask);
     return out + "</article>";
 }
 
@@ -288,8 +289,7 @@ std::string peer_table(const ReportInput& input) {
 std::string other_findings(const ReportInput& input) {
     std::string out;
     for (const auto& finding : input.other_findings)
-        out += "<article class=\"card\">" + finding_html(finding, finding.client, input.mask) +
-               "</article>";
+        out += "<article class=\"card\">" + finding_html(finding, input.mask) + "</article>";
     return out;
 }
 
