@@ -57,15 +57,18 @@ bool ObservationQueue::push(const Observation& observation) noexcept {
     const std::size_t size = round_up(fixed_bytes + bytes.size());
     const std::uint64_t head = head_.load(std::memory_order_relaxed);
     const std::uint64_t used = head - tail_.load(std::memory_order_acquire);
-    const std::size_t to_end = capacity_ - (head & (capacity_ - 1));
-    const std::size_t filler = to_end < size ? to_end : 0;
+    const std::size_t at = head & (capacity_ - 1);
+    // When all is read the ring begins at its front again, so that a reader who keeps up costs a
+    // few pages of cache and not the whole ring.
+    const bool again = used == 0 && at != 0;
+    const std::size_t filler = again || capacity_ - at < size ? capacity_ - at : 0;
     if (used + filler + size > capacity_) {
         lost_.add();
         return false;
     }
     if (filler > 0) {
         const Header header{static_cast<std::uint32_t>(filler), 0, 1};
-        std::memcpy(ring_.get() + (head & (capacity_ - 1)), &header, sizeof header);
+        std::memcpy(ring_.get() + at, &header, sizeof header);
     }
     std::uint8_t* to = ring_.get() + ((head + filler) & (capacity_ - 1));
     const Header header{
