@@ -66,7 +66,7 @@ void look_at_rulesets(HostFacts& facts) {
         const auto command = std::string(tool) + "-save -t nat 2>/dev/null";
         read_iptables_forwardings(tool, output_of(command.c_str()), facts);
     }
-    facts.conntrack = probe_conntrack();
+    facts.conntrack = probe_conntrack(ProbeMay::run_programs);
 }
 
 void look_at_kernel(HostFacts& facts) {

@@ -18,7 +18,7 @@ namespace ikefrag {
 /// never waits.
 class ObservationQueue {
 public:
-    /// In: capacity in bytes, a power of two
+    /// In: capacity in bytes, a power of two; at least twice the largest record
     explicit ObservationQueue(std::size_t capacity = std::size_t{1} << 20);
     ~ObservationQueue();
     ObservationQueue(const ObservationQueue&) = delete;

@@ -88,6 +88,24 @@ TEST_CASE("observation queue: full means lost and counted, never overwritten", "
     CHECK(queue.push(message_of({1}, 0)));
 }
 
+TEST_CASE("observation queue: drained, it takes half of itself wherever it stands", "[kernel]") {
+    ObservationQueue queue(4096);
+    for (std::size_t size = 0; size <= 1700; size += 7) {
+        CAPTURE(size);
+        CHECK(queue.push(message_of(Vector(size % 500, 0x33), 0)));
+        CHECK(queue.push(message_of(Vector(size % 700, 0x44), 0)));
+        CHECK(queue.pop());
+        CHECK(queue.pop());
+        CHECK_FALSE(queue.pop());
+        REQUIRE(queue.push(message_of(Vector(size, 0x55), 0)));
+        const auto observation = queue.pop();
+        REQUIRE(observation);
+        CHECK(bytes_of(*observation) == Vector(size, 0x55));
+        CHECK_FALSE(queue.pop());
+    }
+    CHECK(queue.lost().get() == 0);
+}
+
 TEST_CASE("observation queue: what the reader looks at stays until it asks for more", "[kernel]") {
     ObservationQueue queue(4096);
     REQUIRE(queue.push(message_of(Vector(1000, 0x11), 0)));
