@@ -58,10 +58,7 @@ bool ObservationQueue::push(const Observation& observation) noexcept {
     const std::uint64_t head = head_.load(std::memory_order_relaxed);
     const std::uint64_t used = head - tail_.load(std::memory_order_acquire);
     const std::size_t at = head & (capacity_ - 1);
-    // When all is read the ring begins at its front again: a reader who keeps up costs a few pages
-    // of cache and not the whole ring.
-    const bool again = used == 0 && at >= size;
-    const std::size_t filler = again || capacity_ - at < size ? capacity_ - at : 0;
+    const std::size_t filler = capacity_ - at < size ? capacity_ - at : 0;
     if (used + filler + size > capacity_) {
         lost_.add();
         return false;
