@@ -189,6 +189,17 @@ void Gate::State::close(Datagram& datagram, const Ending& ending, const Fragment
         if (*ending.remember == EntryKind::finished)
             for (const auto* const held : in_order_) memory_.add_digest(remembered, held->digest);
     }
+    // What is still known of the datagram before it outlives this one.
+    if (!ending.remember && datagram.predecessor.count > 0 && now_ < datagram.predecessor_until) {
+        auto& before = memory_.remember(EntryKind::finished, datagram.key, datagram.hash, now_);
+        before.until = datagram.predecessor_until;
+        before.digests = datagram.predecessor;
+        before.verdict = Verdict::drop;
+        before.reason = Reason::duplicate;
+        before.enforced = ending.enforced;
+        before.packet_class = datagram.packet_class;
+        before.rule = datagram.rule;
+    }
     deadlines_.erase(&datagram);
     shares_.leave(*datagram.source, datagram, datagram.usage);
     datagram.payload.release(windows_);

@@ -38,13 +38,14 @@ void Gate::State::add(Datagram& datagram, const Fragment& fragment, const FirstF
     if (datagram.predecessor.count > 0 && now_ < datagram.predecessor_until &&
         memory_.has_digest(datagram.predecessor, digest))
         return drop_copy(datagram, fragment);
+    // What it is comes before what is wrong with it: other classes are not ours to judge.
+    if (facts != nullptr)
+        datagram.take_first(ip, *facts);
+    else if (ip.is_first() && !datagram.first_seen && !first_came(datagram, fragment))
+        return;
     const auto result = datagram.measure(ip);
     if (result.step == Step::refused) return refuse(datagram, result.reason, &fragment);
     if (result.step == Step::copy) return drop_copy(datagram, fragment);
-    if (facts != nullptr)
-        datagram.take_first(ip, *facts);
-    else if (ip.is_first() && !first_came(datagram, fragment))
-        return;
     if (const auto reason = datagram.check_limits(); reason != Reason::none)
         return refuse(datagram, reason, &fragment);
 
@@ -65,7 +66,7 @@ bool Gate::State::first_came(Datagram& datagram, const Fragment& fragment) {
     const auto ends = policy_->ends_of(fragment.ip);
     const auto facts = read_first_fragment(policy_->policy(), ends, fragment.ip);
     if (!facts.packet_class) {
-        refuse(datagram, facts.reason, &fragment);
+        refuse_unknown(datagram, fragment, facts.reason);
         return false;
     }
     const auto choice = choose(fragment, facts, ends);
@@ -96,6 +97,12 @@ bool Gate::State::first_came(Datagram& datagram, const Fragment& fragment) {
     if (deadline > now_) return true;
     time_out(datagram, &fragment);
     return false;
+}
+
+/// A first fragment that does not show what it is.
+void Gate::State::refuse_unknown(Datagram& datagram, const Fragment& fragment, Reason reason) {
+    const auto result = datagram.measure(fragment.ip);
+    refuse(datagram, result.step == Step::refused ? result.reason : reason, &fragment);
 }
 
 Reason Gate::State::make_room(Datagram& datagram, const Usage& more) {

@@ -82,8 +82,8 @@ void Gate::State::begin_first(const Fragment& fragment,
     if (!facts.packet_class) {
         const bool exclusive = policy_->policy().mode == Mode::exclusive;
         if (!policy_->concerns(ends) && !exclusive) return leave_unknown(fragment);
-        return refuse(
-            open(fragment, predecessor, ends, policy_->limits()), facts.reason, &fragment);
+        return refuse_unknown(
+            open(fragment, predecessor, ends, policy_->limits()), fragment, facts.reason);
     }
     const auto choice = choose(fragment, facts, ends);
     const bool holds = choice.action == Action::pass || choice.action == Action::reassemble;

@@ -111,6 +111,7 @@ private:
                                  const DatagramLimits& limits);
     void add(Datagram& datagram, const Fragment& fragment, const FirstFacts* facts);
     [[nodiscard]] bool first_came(Datagram& datagram, const Fragment& fragment);
+    void refuse_unknown(Datagram& datagram, const Fragment& fragment, Reason reason);
     [[nodiscard]] Reason make_room(Datagram& datagram, const Usage& more);
     void put(Datagram& datagram, const Fragment& fragment, const Usage& more, std::uint64_t digest);
     void drop_copy(const Datagram& datagram, const Fragment& fragment);
