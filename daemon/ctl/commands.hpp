@@ -6,6 +6,7 @@
 /// One file a command; each defines its row here.
 namespace ikefrag::ctl {
 
+extern const Command check_command;
 extern const Command diagnoses_command;
 extern const Command doctor_command;
 extern const Command explain_command;
@@ -23,5 +24,6 @@ extern const Command rules_fields_command;
 extern const Command rules_test_command;
 extern const Command status_command;
 extern const Command version_command;
+extern const Command watch_command;
 
 } // namespace ikefrag::ctl

@@ -12,6 +12,7 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
 
 namespace ikefrag::ctl {
 
@@ -111,6 +112,24 @@ std::string packets_text(const Replay& replay) {
     return text;
 }
 
+/// The newest rows as JSON, and how many there are in all.
+template <class Row, class ForEach, class Wanted>
+std::pair<json::array, std::size_t> newest(const ForEach& for_each, Wanted wanted) {
+    std::size_t all = 0;
+    for_each([&](const Row& row) { all += wanted(row) ? 1 : 0; });
+    json::array rows;
+    std::size_t number = 0;
+    for_each([&](const Row& row) {
+        if (wanted(row) && ++number + max_rows > all) rows.push_back(to_json(row));
+    });
+    return {std::move(rows), all};
+}
+
+std::string more(std::size_t all) {
+    if (all <= max_rows) return "";
+    return "  … and " + std::to_string(all - max_rows) + " before (see --json)\n";
+}
+
 std::string summary(const Replay& replay, const std::string& name, const Terminal& terminal) {
     const CaptureFacts& facts = replay.facts();
     std::string text = terminal.paint(Colour::bold, escape_terminal(name)) + ": " +
@@ -126,15 +145,15 @@ std::string summary(const Replay& replay, const std::string& name, const Termina
     text += "  fragments   " + datagrams_text(replay) + '\n';
     text += "  IKE         " + messages_text(replay.tracker().totals()) + '\n';
 
-    json::array handshakes;
-    json::array peers;
-    json::array diagnoses;
     const Tracker& tracker = replay.tracker();
-    tracker.for_each_handshake([&](const Handshake& h) { handshakes.push_back(to_json(h)); });
-    tracker.for_each_peer([&](const Peer& peer) { peers.push_back(to_json(peer)); });
-    tracker.for_each_finding([&](const Finding& finding) {
-        if (!finding.withdrawn) diagnoses.push_back(to_json(finding));
-    });
+    const auto [handshakes, all_handshakes] =
+        newest<Handshake>([&](const auto& visit) { tracker.for_each_handshake(visit); },
+                          [](const Handshake&) { return true; });
+    const auto [peers, all_peers] = newest<Peer>(
+        [&](const auto& visit) { tracker.for_each_peer(visit); }, [](const Peer&) { return true; });
+    const auto [diagnoses, all_diagnoses] =
+        newest<Finding>([&](const auto& visit) { tracker.for_each_finding(visit); },
+                        [](const Finding& finding) { return !finding.withdrawn; });
     const auto head = [&](std::string_view title, std::size_t count) {
         text += terminal.paint(Colour::bold, title) + " (" + std::to_string(count) + ")\n";
     };
@@ -142,12 +161,12 @@ std::string summary(const Replay& replay, const std::string& name, const Termina
         head("Packets", replay.packets().size());
         text += packets_text(replay);
     }
-    head("Handshakes", handshakes.size());
-    text += list_handshakes(handshakes, terminal, max_rows);
-    head("Peers", peers.size());
-    text += list_peers(peers, terminal, max_rows);
-    head("Diagnoses", diagnoses.size());
-    text += list_diagnoses(diagnoses, terminal, max_rows);
+    head("Handshakes", all_handshakes);
+    text += list_handshakes(handshakes, terminal, max_rows) + more(all_handshakes);
+    head("Peers", all_peers);
+    text += list_peers(peers, terminal, max_rows) + more(all_peers);
+    head("Diagnoses", all_diagnoses);
+    text += list_diagnoses(diagnoses, terminal, max_rows) + more(all_diagnoses);
     return text;
 }
 

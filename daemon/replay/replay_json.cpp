@@ -35,6 +35,28 @@ json::object capture_json(const CaptureFacts& facts, std::string_view file) {
 
 void write(std::FILE* out, std::string_view text) { std::fwrite(text.data(), 1, text.size(), out); }
 
+/// A member that is a list, written as it comes.
+class List {
+public:
+    List(std::FILE* out, std::string_view name) : out_(out) {
+        text_ = ",\"" + std::string(name) + "\":[";
+    }
+    void add(const json::object& item) {
+        if (!first_) text_ += ',';
+        first_ = false;
+        text_ += json::serialize(item);
+        if (text_.size() < piece_bytes) return;
+        write(out_, text_);
+        text_.clear();
+    }
+    void end() { write(out_, text_ + ']'); }
+
+private:
+    std::FILE* out_;
+    std::string text_;
+    bool first_ = true;
+};
+
 void write_packets(std::FILE* out, const Replay& replay) {
     std::string text = ",\"packets\":[";
     bool first = true;
@@ -73,17 +95,17 @@ void write_replay_json(std::FILE* out, const Replay& replay, std::string_view fi
     if (replay.keeps_packets()) write_packets(out, replay);
     member("datagrams", datagrams_json(replay.gate().counters(), replay.fragments()));
     member("messages", messages_json(tracker.totals()));
-    json::array handshakes;
-    tracker.for_each_handshake([&](const Handshake& h) { handshakes.push_back(to_json(h)); });
-    member("handshakes", handshakes);
-    json::array peers;
-    tracker.for_each_peer([&](const Peer& peer) { peers.push_back(to_json(peer)); });
-    member("peers", peers);
-    json::array diagnoses;
+    List handshakes(out, "handshakes");
+    tracker.for_each_handshake([&](const Handshake& h) { handshakes.add(to_json(h)); });
+    handshakes.end();
+    List peers(out, "peers");
+    tracker.for_each_peer([&](const Peer& peer) { peers.add(to_json(peer)); });
+    peers.end();
+    List diagnoses(out, "diagnoses");
     tracker.for_each_finding([&](const Finding& finding) {
-        if (!finding.withdrawn) diagnoses.push_back(to_json(finding));
+        if (!finding.withdrawn) diagnoses.add(to_json(finding));
     });
-    member("diagnoses", diagnoses);
+    diagnoses.end();
     write(out, "}\n");
 }
 
