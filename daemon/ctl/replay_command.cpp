@@ -116,7 +116,7 @@ std::string packets_text(const Replay& replay) {
 template <class Row, class ForEach, class Wanted>
 std::pair<json::array, std::size_t> newest(const ForEach& for_each, Wanted wanted) {
     std::size_t all = 0;
-    for_each([&](const Row& row) { all += wanted(row) ? 1 : 0; });
+    for_each([&](const Row& row) { all += wanted(row) ? 1u : 0u; });
     json::array rows;
     std::size_t number = 0;
     for_each([&](const Row& row) {
