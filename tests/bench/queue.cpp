@@ -46,6 +46,7 @@ struct Settings {
     std::uint16_t queue = 500;
     std::uint32_t packets = 40000;
     std::uint32_t receive_buffer = 512u << 20;
+    double live_seconds = 0; ///< not drained but served for this long
     int processor = 1;
     int reader_processor = 0;
 };
@@ -76,6 +77,11 @@ double processor_time_of(const std::string& name) {
     return 0;
 }
 
+SteadyClock::duration live_time(const Settings& settings) {
+    return std::chrono::duration_cast<SteadyClock::duration>(
+        std::chrono::duration<double>(settings.live_seconds));
+}
+
 void run_on(int processor) {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -88,6 +94,7 @@ void run_on(int processor) {
 void wait_until_full(const Settings& settings) {
     std::puts("ready");
     std::fflush(stdout);
+    if (settings.live_seconds > 0) return;
     for (int i = 0; i < 600; ++i) {
         const auto queues = read_queue_status();
         if (!queues) throw std::runtime_error("cannot read /proc/net/netfilter/nfnetlink_queue");
@@ -154,10 +161,12 @@ Drained drain_batch(const Settings& settings) {
     Drained drained;
     const auto begin = SteadyClock::now();
     const double before = processor_time();
-    while (drained.packets < settings.packets) {
+    while (drained.packets < settings.packets || settings.live_seconds > 0) {
         const int got =
             ::recvmmsg(socket.descriptor(), messages.data(), batch, MSG_WAITFORONE, nullptr);
         ++drained.system_calls;
+        if (settings.live_seconds > 0 && SteadyClock::now() - begin > live_time(settings)) break;
+        if (got <= 0 && settings.live_seconds > 0) continue;
         if (got <= 0) break;
         for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) {
             const auto message =
@@ -213,7 +222,10 @@ Drained drain_worker(const Settings& settings) {
     const auto begin = SteadyClock::now();
     worker.start(); // inherits the processor
     run_on(settings.reader_processor);
-    while (counters.verdict_messages.get() < settings.packets && SteadyClock::now() - begin < 20s)
+    while (settings.live_seconds > 0 && SteadyClock::now() - begin < live_time(settings))
+        std::this_thread::sleep_for(10ms);
+    while (settings.live_seconds == 0 && counters.verdict_messages.get() < settings.packets &&
+           SteadyClock::now() - begin < 20s)
         std::this_thread::sleep_for(50us);
     drained.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     drained.processor_seconds = processor_time_of("queue-" + std::to_string(settings.queue));
@@ -246,6 +258,7 @@ int main(int argc, char** argv) {
     app.add_option("style", style, "single, batch or worker")->required();
     app.add_option("--queue", settings.queue);
     app.add_option("--packets", settings.packets, "to wait for, then to answer");
+    app.add_option("--live", settings.live_seconds, "serve for so many seconds, drain nothing");
     app.add_option("--processor", settings.processor, "the loop runs on");
     app.add_option("--reader-processor", settings.reader_processor, "the rest runs on");
     CLI11_PARSE(app, argc, argv);
