@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/ctl/command.hpp"
 #include "daemon/ctl/terminal.hpp"
+#include "daemon/escape.hpp"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -172,15 +173,15 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
                            : app->help());
         return static_cast<int>(terminal.flush() ? ExitCode::ok : ExitCode::failure);
     } catch (const CLI::ParseError& mistake) {
-        terminal.complain(mistake.what());
+        terminal.complain(escape_terminal(mistake.what()));
         return static_cast<int>(ExitCode::usage);
     } catch (const std::system_error& error) {
-        terminal.complain(error.what());
+        terminal.complain(escape_terminal(error.what()));
         const bool denied = error.code() == std::errc::permission_denied ||
                             error.code() == std::errc::operation_not_permitted;
         return static_cast<int>(denied ? ExitCode::permission : ExitCode::failure);
     } catch (const std::exception& error) {
-        terminal.complain(error.what());
+        terminal.complain(escape_terminal(error.what()));
         return static_cast<int>(ExitCode::failure);
     }
 }
