@@ -18,6 +18,8 @@ bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) noexc
 
 } // namespace
 
+std::vector<std::uint8_t> esp_and_ah() { return {50, 51}; }
+
 std::optional<std::size_t> Policy::server_of(const IpAddress& address) const noexcept {
     for (std::size_t i = 0; i < servers.size(); ++i)
         if (any_contains(servers[i].addresses, address) || any_contains(servers[i].inside, address))

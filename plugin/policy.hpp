@@ -94,6 +94,9 @@ private:
     std::vector<std::string> names_;
 };
 
+/// IP protocols 50 and 51.
+[[nodiscard]] std::vector<std::uint8_t> esp_and_ah();
+
 /// Everything the engine is told by the admin. Immutable once shared.
 struct Policy {
     Mode mode = Mode::observe;
@@ -104,7 +107,7 @@ struct Policy {
     std::vector<Prefix> iphttps; ///< [transition] iphttps
     std::vector<Prefix> nat64;   ///< [transition] nat64, beside 64:ff9b::/96
     /// IP protocols of which `exclusive` leaves fragments alone.
-    std::vector<std::uint8_t> allowed_protocols{50, 51};
+    std::vector<std::uint8_t> allowed_protocols = esp_and_ah();
 
     /// Index into `servers` of the server with this address (outside or inside); empty if none.
     [[nodiscard]] std::optional<std::size_t> server_of(const IpAddress& address) const noexcept;
