@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <system_error>
 #include <thread>
 
@@ -26,6 +27,12 @@ using SteadyClock = std::chrono::steady_clock;
 
 [[noreturn]] void fail_to(const std::string& what) {
     throw std::system_error(errno, std::generic_category(), what);
+}
+
+double processor_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 /// In another network namespace until its end.
@@ -98,6 +105,7 @@ PacketSocket::send(const std::vector<Frame>& frames, std::size_t first, std::siz
 
 Sent send_at_pace(PacketSocket& socket, const std::vector<Frame>& frames, const Pace& pace) {
     const auto begin = SteadyClock::now();
+    const double before = processor_time();
     const std::size_t wanted = pace.frames != 0 ? pace.frames : ~std::size_t{0};
     Sent sent;
     std::size_t at = 0;
@@ -118,6 +126,7 @@ Sent send_at_pace(PacketSocket& socket, const std::vector<Frame>& frames, const 
         sent.frames += went;
         at = (at + went) % frames.size();
     }
+    sent.processor_seconds = processor_time() - before;
     sent.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     return sent;
 }

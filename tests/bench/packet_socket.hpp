@@ -40,6 +40,8 @@ struct Pace {
 struct Sent {
     std::size_t frames = 0;
     double seconds = 0;
+    /// Of the sending thread: forwarding and copying happen in it, and a busy machine adds nothing.
+    double processor_seconds = 0;
 };
 
 Sent send_at_pace(PacketSocket& socket, const std::vector<Frame>& frames, const Pace& pace);

@@ -25,7 +25,7 @@ mac=$(ip -n "$LAB-fw" -j link show lan | jq -r '.[0].address')
 # The server's stack is no part of any figure: its ingress counts and drops.
 in_ns srv nft 'table netdev sink { chain in { type filter hook ingress device eth0 priority 0; meta l4proto { 17, 50 } counter drop; }; }'
 arrived() { in_ns srv nft -j list chain netdev sink in | jq '[.nftables[].rule? | select(.) | .expr[].counter? | select(.) | .packets] | add'; }
-send() { in_ns cli taskset -c 0 "$bench/ikefrag_send" "$@" --mac "$mac"; } # prints: frames seconds
+send() { in_ns cli taskset -c 0 "$bench/ikefrag_send" "$@" --mac "$mac"; } # prints: frames seconds processor-seconds
 table() { in_ns fw "$bench/ikefrag_table" "$@" --server 10.99.2.2 --server fd99:2::2; }
 no_table() { in_ns fw nft delete table inet ikefragd 2> /dev/null || true; }
 counter() { table counts | awk -v n="$1" '$1 == n { print $2 }'; }
@@ -40,12 +40,13 @@ ratio() { # TEXT NUMERATOR DENOMINATOR: of what was noted under two names, round
 }
 figure() { spread < "$LAB_DIR/figures-$2" | sed "s|^|  $1: |"; echo; }
 
-# flow NAME send-arguments...: sends, waits for the last, notes kpps at the server and packets that did not arrive
+# flow NAME send-arguments...: sends, waits for the last, notes thousands of packets at the server for each second of the
+# sender's processor time (forwarding and copying happen in it) and packets that did not arrive
 flow() {
-    local name=$1 before after frames seconds
+    local name=$1 before after frames _ seconds
     shift
     before=$(arrived)
-    read -r frames seconds <<< "$(send "$@")"
+    read -r frames _ seconds <<< "$(send "$@")"
     sleep 0.3
     after=$(arrived)
     note "$name-kpps" "$(awk -v n=$((after - before)) -v s="$seconds" 'BEGIN { printf "%.1f", n / s / 1000 }')"
@@ -54,7 +55,7 @@ flow() {
 
 p1() {
     local round
-    echo "P1 whole IKE, 300 octets, as fast as the client sends (2 s a round)"
+    echo "P1 whole IKE, 300 octets, as fast as the client sends (2 s a round); kpps by the sender's processor time"
     for ((round = 0; round < rounds; round++)); do
         no_table && table apply --mode observe > /dev/null
         lab_spawn bare fw "$bench/ikefrag_copies"
@@ -106,7 +107,7 @@ p2() {
 
 p3() {
     local round kind name
-    echo "P3 ESP in UDP through the firewall, kpps at the server (1 s a round)"
+    echo "P3 ESP in UDP through the firewall (1 s a round); kpps by the sender's processor time"
     for kind in "esp --size 1400" "esp --size 200" "esp --size 1400 --ipv6" "esp-fragments --size 2800"; do
         name=${kind//[^a-z0-9]/}
         for ((round = 0; round < rounds; round++)); do

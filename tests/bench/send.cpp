@@ -40,7 +40,7 @@ int main(int argc, char** argv) {
             throw std::invalid_argument("no --frames, no --seconds");
         const auto frames = make_frames(traffic);
         const auto sent = send_at_pace(socket, frames, pace);
-        std::printf("%zu %.6f\n", sent.frames, sent.seconds);
+        std::printf("%zu %.6f %.6f\n", sent.frames, sent.seconds, sent.processor_seconds);
         return 0;
     } catch (const std::exception& error) {
         std::fprintf(stderr, "ikefrag_send: %s\n", error.what());
