@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <cstring>
 
 namespace ikefrag {
 
@@ -60,7 +61,14 @@ QueueMessage parse_error(const nlmsghdr& message) noexcept {
     const Bytes body = message_body(message, 0);
     if (body.size() < sizeof(nlmsgerr)) return UnknownMessage{};
     const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
-    return VerdictRefused{{error->msg.nlmsg_seq}, -error->error};
+    VerdictRefused refused{{error->msg.nlmsg_seq}, -error->error, false};
+    // Behind the error stands our message as we sent it: nfgenmsg, then NFQA_VERDICT_HDR first.
+    constexpr std::size_t verdict_at = sizeof(nlmsgerr) + sizeof(nfgenmsg) + sizeof(nlattr);
+    std::uint32_t verdict = 0;
+    if (body.size() < verdict_at + sizeof verdict) return refused;
+    std::memcpy(&verdict, body.data() + verdict_at, sizeof verdict);
+    refused.accepted = ntohl(verdict) == NF_ACCEPT;
+    return refused;
 }
 
 int kernel_verdict(Verdict verdict) noexcept {

@@ -27,6 +27,8 @@ struct QueuedPacket {
 struct VerdictRefused {
     PacketId id;
     int error = 0; ///< errno, positive; ENOENT: the packet is gone
+    /// What the verdict was: the kernel sends our own message back. False if it was cut.
+    bool accepted = false;
 };
 
 /// Neither of the two, or not whole.

@@ -304,6 +304,7 @@ void QueueWorker::State::take(const VerdictRefused& refused) {
         return;
     }
     counters.vanished.add();
+    if (refused.accepted) counters.vanished_accepts.add();
     gate.vanished(refused.id);
 }
 

@@ -55,6 +55,7 @@ struct QueueCounters {
     Counter verdict_sends;    ///< system calls they took
     Counter send_failures;    ///< verdicts the kernel would not take
     Counter vanished;         ///< verdicts for packets the kernel no longer had (ENOENT)
+    Counter vanished_accepts; ///< those of them that would have let the packet go
     Counter enobufs;          ///< times the socket's buffer was full
     Counter unreadable;       ///< messages that could not be read
     Counter other_errors;     ///< refusals other than ENOENT

@@ -167,7 +167,7 @@ constexpr std::string_view chains_text = R"(
     iif lo accept
     meta iifkind "vrf" accept
     limit rate over $tcp_copies/second burst $tcp_copies packets counter name limited accept
-    counter name copied_tcp log group $group snaplen 128 queue-threshold 64 accept
+    counter name copied_tcp log group $group snaplen 65535 queue-threshold 64 accept
   }
   chain esp_plain {
     meta nfproto ipv4 goto esp4
@@ -188,7 +188,7 @@ constexpr std::string_view chains_text = R"(
     limit rate over $esp_copies/second burst $esp_copies packets counter name limited return
     update @esp_seen { $pair4 timeout 60s }
     update @esp_seen { $pair6 timeout 60s }
-    counter name copied_esp log group $group snaplen 128 queue-threshold 64
+    counter name copied_esp log group $group snaplen 65535 queue-threshold 64
   }
   chain whole_plain {
     @th,208,8 != { 5, 37 } jump learn comment "any exchange but INFORMATIONAL"

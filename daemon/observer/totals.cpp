@@ -22,6 +22,17 @@ void read_each(T& to, const C& from) noexcept {
         to = from.get();
 }
 
+/// Takes `count` off one kind of verdict, and what is more than there were off the other.
+template <class Verdicts>
+void take_back(Verdicts& verdicts, Verdict usual, Verdict other, std::uint64_t count) noexcept {
+    for (const auto kind : {usual, other}) {
+        auto& given = verdicts[index(kind)];
+        const auto taken = std::min<std::uint64_t>(given, count);
+        given -= taken;
+        count -= taken;
+    }
+}
+
 } // namespace
 
 void QueueTotals::add(const QueueTotals& other) noexcept {
@@ -51,6 +62,10 @@ QueueTotals read_totals(const QueueWorker& worker) {
     out.enobufs = counters.enobufs.get();
     out.observations_lost = const_cast<QueueWorker&>(worker).observations().lost().get();
     read_each(out.verdicts, gate.verdicts);
+    // A verdict the kernel had no packet for any more was none: each packet is counted once.
+    const auto accepts = std::min(counters.vanished_accepts.get(), out.vanished);
+    take_back(out.verdicts, Verdict::accept, Verdict::replace, accepts);
+    take_back(out.verdicts, Verdict::drop, Verdict::merge, out.vanished - accepts);
     read_each(out.latency, counters.latency);
     out.latency_sum_ns = counters.latency_sum_ns.get();
     out.held_packets = gate.held_packets.get();

@@ -133,6 +133,7 @@ TEST_CASE("queue message: a refused verdict names its packet", "[kernel]") {
     REQUIRE(refused != nullptr);
     CHECK(refused->id.value == 77);
     CHECK(refused->error == ENOENT);
+    CHECK_FALSE(refused->accepted); // the kernel cut what we had sent
     each_truncation(bytes, [&](Bytes cut) {
         if (cut.size() < bytes.size())
             CHECK(std::holds_alternative<UnknownMessage>(parse_queue_message(cut)));
