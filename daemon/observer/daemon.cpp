@@ -180,6 +180,11 @@ void Daemon::read_interfaces() {
     }
 }
 
+/// When no datagram that was on its way at a change of mode can still be so.
+TimePoint Daemon::until_halves_have_met(const Policy& policy) const {
+    return parts_.clock.now() + std::chrono::seconds(policy.limits.hold_seconds);
+}
+
 std::optional<std::string> Daemon::begin_queueing(const PolicyPointer& policy) {
     try {
         parts_.pool.start(policy);
@@ -189,8 +194,7 @@ std::optional<std::string> Daemon::begin_queueing(const PolicyPointer& policy) {
     parts_.observer.watch_workers();
     read_interfaces();
     // Of a datagram whose first half has gone on already the second must follow it.
-    parts_.pool.accept_headless_until(parts_.clock.now() +
-                                      std::chrono::seconds(policy->limits.hold_seconds));
+    parts_.pool.accept_headless_until(until_halves_have_met(*policy));
     if (auto error = parts_.table.change(*policy, config_.settings)) {
         parts_.observer.leave_workers();
         parts_.pool.stop();
@@ -202,6 +206,7 @@ std::optional<std::string> Daemon::begin_queueing(const PolicyPointer& policy) {
 
 std::optional<std::string> Daemon::end_queueing(const PolicyPointer& policy) {
     if (auto error = parts_.table.change(*policy, config_.settings)) return error;
+    parts_.observer.accept_headless_until(until_halves_have_met(*policy));
     // From here on nothing more comes into the queues: let go what they hold.
     parts_.pool.release();
     parts_.observer.leave_workers();

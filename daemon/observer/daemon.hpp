@@ -112,6 +112,7 @@ private:
     std::optional<std::string> apply(const PolicyPointer& policy);
     std::optional<std::string> begin_queueing(const PolicyPointer& policy);
     std::optional<std::string> end_queueing(const PolicyPointer& policy);
+    [[nodiscard]] TimePoint until_halves_have_met(const Policy& policy) const;
     [[nodiscard]] std::vector<std::string> keep_until_restart(Settings& fresh) const;
     Result<Reloaded, ReloadFault> take(Config fresh);
 

@@ -268,6 +268,10 @@ void Observer::forget_fragments() {
     output_.clear();
 }
 
+void Observer::accept_headless_until(TimePoint time) {
+    gate_.accept_headless_until(time);
+}
+
 GateTotals Observer::gate_totals() const { return read_totals(gate_.counters()); }
 
 } // namespace ikefrag

@@ -69,6 +69,9 @@ public:
     void catch_up();
     /// Lets go of half datagrams in the observing gate: on leaving `observe`.
     void forget_fragments();
+    /// The observing gate says nothing of fragments whose first one has not come: on entering
+    /// `observe`, the workers had it.
+    void accept_headless_until(TimePoint time);
 
     [[nodiscard]] const ObserverCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const FailedHandshakes& failed() const noexcept { return failed_; }
