@@ -49,9 +49,11 @@ std::string first_line(const Diagnostics& diagnostics) {
 
 struct Daemon::Timers {
     Timers(asio::io_context& io, int table_watch)
-        : signals(io, SIGTERM, SIGINT, SIGHUP), housekeeping(io), table(io, table_watch) {}
+        : signals(io, SIGTERM, SIGINT, SIGHUP), housekeeping(io), repair(io),
+          table(io, table_watch) {}
     asio::signal_set signals;
     asio::steady_timer housekeeping;
+    asio::steady_timer repair;
     Borrowed table;
 };
 
@@ -79,7 +81,6 @@ void Daemon::start() {
             throw std::runtime_error("the kernel table cannot be loaded: " + *error);
         log_warning("the kernel table is not as expected (manage_nft is off): " + *error);
     }
-    parts_.table.keep(parts_.clock.now());
     ready_ = true;
     wait_for_signals();
     wait_for_table();
@@ -106,9 +107,19 @@ void Daemon::wait_for_signals() {
 void Daemon::wait_for_table() {
     timers_->table.wait([this](ErrorCode error) {
         if (error) return;
-        parts_.table.look();
-        parts_.table.keep(parts_.clock.now());
+        keep_table();
         wait_for_table();
+    });
+}
+
+void Daemon::keep_table() {
+    const auto now = parts_.clock.now();
+    parts_.table.look();
+    const auto again = parts_.table.keep(now);
+    if (!again) return;
+    timers_->repair.expires_after(std::max<Duration>(*again - now, std::chrono::milliseconds(1)));
+    timers_->repair.async_wait([this](ErrorCode error) {
+        if (!error) keep_table();
     });
 }
 
@@ -117,8 +128,7 @@ void Daemon::catch_up() { parts_.observer.catch_up(); }
 void Daemon::housekeep() {
     const auto now = parts_.clock.now();
     catch_up();
-    parts_.table.look();
-    parts_.table.keep(now);
+    keep_table();
     parts_.events.tick(now);
     mend_workers();
     if (now - interfaces_read_ >= interfaces_every) read_interfaces();

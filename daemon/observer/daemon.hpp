@@ -105,6 +105,7 @@ private:
     struct Timers;
     void wait_for_signals();
     void wait_for_table();
+    void keep_table();
     void housekeep();
     void read_interfaces();
     void feed_watchdog(TimePoint now);

@@ -268,9 +268,7 @@ void Observer::forget_fragments() {
     output_.clear();
 }
 
-void Observer::accept_headless_until(TimePoint time) {
-    gate_.accept_headless_until(time);
-}
+void Observer::accept_headless_until(TimePoint time) { gate_.accept_headless_until(time); }
 
 GateTotals Observer::gate_totals() const { return read_totals(gate_.counters()); }
 

@@ -152,8 +152,8 @@ void TableKeeper::check() {
     doubted_ = !state.intact;
 }
 
-void TableKeeper::keep(TimePoint now) {
-    if (leaving_) return;
+std::optional<TimePoint> TableKeeper::keep(TimePoint now) {
+    if (leaving_) return std::nullopt;
     if (doubted_) check();
     if (doubted_ && now - repaired_ >= repair_every) {
         repaired_ = now;
@@ -172,6 +172,8 @@ void TableKeeper::keep(TimePoint now) {
         rulesets_changed_ = false;
         conntrack_ = probe_conntrack();
     }
+    if (!doubted_) return std::nullopt;
+    return repaired_ + repair_every;
 }
 
 const TableCounts& TableKeeper::counts() {

@@ -32,7 +32,9 @@ public:
     void look();
     /// Repairs what look() found to be broken, when the last repair is a second ago; looks at the
     /// other rulesets again when they have changed. At least once a second.
-    void keep(TimePoint now);
+    ///
+    /// Out: when to call again earlier than that: a repair waits for its second
+    std::optional<TimePoint> keep(TimePoint now);
 
     [[nodiscard]] bool present() const noexcept { return present_; }
     /// A sentence; empty when all is well.

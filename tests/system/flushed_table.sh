@@ -20,7 +20,7 @@ for mode in observe guard exclusive; do
     check "flushed table, $mode: it is the same as before" diff "$LAB_DIR/before-$mode.txt" "$LAB_DIR/after-$mode.txt"
     equal "flushed table, $mode: the metric says it is there" 1 "$(metric ikefrag_table_present)"
     check "flushed table, $mode: a handshake in IP fragments is established" handshake v4
-    compare "flushed table, $mode: and seen" "$(metric ikefrag_ike_messages_total exchange=IKE_AUTH)" -ge 1
+    check "flushed table, $mode: and seen" lab_wait 3 metric_reaches ikefrag_ike_messages_total exchange=IKE_AUTH -ge 1
     handshake_ends v4
     ikefragd_stop
     equal "flushed table, $mode: gone after the stop" 0 "$(in_ns fw nft list tables | grep -c ikefragd || true)"

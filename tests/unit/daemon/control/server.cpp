@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/control/server.hpp"
+
+#include "daemon/asio.hpp"
+#include "daemon/control/arguments.hpp"
+#include "daemon/control/client.hpp"
+
+#include <boost/json.hpp>
+#include <catch2/catch.hpp>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+
+using namespace ikefrag;
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+namespace {
+
+struct Folder {
+    Folder() {
+        char name[] = "/tmp/ikefrag-control-XXXXXX";
+        path = ::mkdtemp(name);
+    }
+    ~Folder() { std::filesystem::remove_all(path); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    [[nodiscard]] std::string socket() const { return path + "/control.sock"; }
+    std::string path;
+};
+
+/// A server on a thread of its own that gives back what it is asked.
+class Echo {
+public:
+    explicit Echo(const std::string& path)
+        : server_(io_, path, "no-such-group-here", answer), thread_([this] { io_.run(); }) {}
+    ~Echo() {
+        io_.stop();
+        thread_.join();
+    }
+    Echo(const Echo&) = delete;
+    Echo& operator=(const Echo&) = delete;
+
+private:
+    static ControlResult answer(const ControlRequest& request, const Caller& caller) {
+        if (request.command == "fail") throw std::runtime_error("it went wrong");
+        if (request.command == "refuse")
+            return fail(ControlError{ControlFault::permission, "only root may", {}});
+        if (request.command == "mistakes") {
+            ControlError error{ControlFault::config, "mistakes", {}};
+            error.diagnostics.push_back({
+                "f.toml", {3, 14},
+                 "unknown key \x1b", "  a = 1"
+            });
+            return fail(std::move(error));
+        }
+        return json::object{
+            {"command",   request.command  },
+            {"arguments", request.arguments},
+            {"user",      caller.user      }
+        };
+    }
+    asio::io_context io_;
+    ControlServer server_;
+    std::thread thread_;
+};
+
+int connect_to(const std::string& path) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, path.c_str(), path.size());
+    const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(::connect(connection, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+    return connection;
+}
+
+std::string raw_exchange(const std::string& path, const std::string& text) {
+    const int connection = connect_to(path);
+    (void)::send(connection, text.data(), text.size(), MSG_NOSIGNAL);
+    std::string answer(70'000, '\0');
+    const auto got = ::recv(connection, answer.data(), answer.size(), 0);
+    ::close(connection);
+    answer.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    return answer;
+}
+
+ControlFault fault_of(const Result<json::object, ControlError>& answer) {
+    REQUIRE_FALSE(answer);
+    return answer.error().fault;
+}
+
+} // namespace
+
+TEST_CASE("control: a question is answered, with the asker known", "[control]") {
+    const Folder folder;
+    const Echo echo(folder.socket());
+    const auto answer = ask_daemon(folder.socket(),
+                                   "peers",
+                                   {
+                                       {"missing_fragmentation", true}
+    });
+    REQUIRE(answer);
+    CHECK(answer->at("command").as_string() == "peers");
+    CHECK(answer->at("arguments").at("missing_fragmentation").as_bool());
+    CHECK(answer->at("arguments").as_object().size() == 1);
+    CHECK(answer->at("user").to_number<uid_t>() == ::geteuid());
+}
+
+TEST_CASE("control: nobody but owner and group may connect", "[control]") {
+    const Folder folder;
+    const Echo echo(folder.socket());
+    struct stat status {};
+    REQUIRE(::stat(folder.socket().c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0660);
+}
+
+TEST_CASE("control: failures come back with their kind and words", "[control]") {
+    const Folder folder;
+    CHECK(fault_of(ask_daemon(folder.socket(), "status", {})) == ControlFault::not_running);
+    const Echo echo(folder.socket());
+    CHECK(fault_of(ask_daemon(folder.socket(), "refuse", {})) == ControlFault::permission);
+    const auto failed = ask_daemon(folder.socket(), "fail", {});
+    CHECK(fault_of(failed) == ControlFault::failure);
+    CHECK(failed.error().message == "it went wrong");
+    const auto mistakes = ask_daemon(folder.socket(), "mistakes", {});
+    CHECK(fault_of(mistakes) == ControlFault::config);
+    REQUIRE(mistakes.error().diagnostics.size() == 1);
+    CHECK(to_string(mistakes.error().diagnostics[0]) ==
+          "f.toml:3:14: unknown key \x1b\n      a = 1\n           ^\n");
+}
+
+TEST_CASE("control: every fault has the exit code DESIGN gives it", "[control]") {
+    CHECK(exit_code(ControlFault::failure) == 1);
+    CHECK(exit_code(ControlFault::not_found) == 1);
+    CHECK(exit_code(ControlFault::usage) == 2);
+    CHECK(exit_code(ControlFault::not_running) == 3);
+    CHECK(exit_code(ControlFault::config) == 4);
+    CHECK(exit_code(ControlFault::permission) == 5);
+}
+
+TEST_CASE("control: what is no request is told so", "[control]") {
+    struct Case {
+        std::string name;
+        std::string request;
+        std::string says;
+    };
+    const std::string deep = R"({"command":"x","a":)" + std::string(100, '[') + "\n";
+    const std::string lengthy = std::string(70'000, ' ') + "\n";
+    const Case cases[] = {
+        {"not JSON",                "status\n",                  "not JSON"          },
+        {"not an object",           "[1]\n",                     "no JSON object"    },
+        {"no command",              "{}\n",                      "names no command"  },
+        {"command of a wrong type", "{\"command\": 7}\n",        "names no command"  },
+        {"too deep",                deep,                        "not JSON"          },
+        {"too long",                lengthy,                     "longer than 64 KiB"},
+        {"not UTF-8",               "{\"command\": \"\xff\"}\n", "not JSON"          },
+    };
+    const Folder folder;
+    const Echo echo(folder.socket());
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            const auto answer = raw_exchange(folder.socket(), c.request);
+            CAPTURE(answer);
+            CHECK(answer.find("\"kind\":\"usage\"") != std::string::npos);
+            CHECK(answer.find(c.says) != std::string::npos);
+        }
+}
+
+TEST_CASE("control: silent clients hold nobody up", "[control]") {
+    const Folder folder;
+    const Echo echo(folder.socket());
+    std::vector<int> silent;
+    for (std::size_t i = 0; i + 1 < max_control_clients; ++i)
+        silent.push_back(connect_to(folder.socket()));
+    for (int i = 0; i < 5; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        CHECK(ask_daemon(folder.socket(), "status", {}));
+        CHECK(std::chrono::steady_clock::now() - start < 1s);
+    }
+    for (const int connection : silent) ::close(connection);
+}
+
+TEST_CASE("control: with every place taken, the deadline makes room", "[control]") {
+    const Folder folder;
+    const Echo echo(folder.socket());
+    std::vector<int> silent;
+    for (std::size_t i = 0; i < max_control_clients; ++i)
+        silent.push_back(connect_to(folder.socket()));
+    CHECK(ask_daemon(folder.socket(), "status", {}));
+    for (const int connection : silent) ::close(connection);
+}
+
+TEST_CASE("control: a dead daemon's socket is taken over, a living one's is not", "[control]") {
+    const Folder folder;
+    {
+        asio::io_context io;
+        const asio::local::stream_protocol::acceptor left_over(
+            io, asio::local::stream_protocol::endpoint(folder.socket()));
+    }
+    REQUIRE(std::filesystem::exists(folder.socket()));
+    {
+        const Echo echo(folder.socket());
+        CHECK(ask_daemon(folder.socket(), "status", {}));
+        CHECK_THROWS_AS(Echo(folder.socket()), std::system_error);
+        CHECK(ask_daemon(folder.socket(), "status", {}));
+    }
+    CHECK_FALSE(std::filesystem::exists(folder.socket()));
+}
+
+TEST_CASE("control arguments: types, words and leftovers are checked", "[control]") {
+    struct Case {
+        std::string name;
+        json::object given;
+        std::string says;
+    };
+    const std::vector<Case> cases{
+        Case{"all absent",          {},                                                             ""                                       },
+        Case{"null is absent",      {{"limit", nullptr}},                                           ""                                       },
+        Case{"right",               {{"limit", 5}, {"outcome", "failed"}, {"address", "10.0.0.1"}}, ""                                       },
+        Case{"zero",                {{"limit", 0}},                                                 "argument limit: expected 1..100000"     },
+        Case{"too many",            {{"limit", 100001}},                                            "argument limit: expected 1..100000"     },
+        Case{"a text for a number", {{"limit", "5"}},                                               "argument limit: expected a whole number"},
+        Case{"negative",            {{"limit", -1}},                                                "argument limit: expected a whole number"},
+        Case{"unknown word",
+             {{"outcome", "won"}},
+             "argument outcome: expected one of the known words"                                                                             },
+        Case{"no address",
+             {{"address", "vpn1"}},
+             "argument address: expected an IPv4 or IPv6 address"                                                                            },
+        Case{"not a flag",          {{"open", 1}},                                                  "argument open: expected true or false"  },
+        Case{"unknown",             {{"\x1b", 1}},                                                  "unknown argument \\x1b"                 },
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            ControlArguments arguments(c.given);
+            (void)arguments.limit();
+            (void)arguments.flag("open");
+            (void)arguments.address("address");
+            (void)arguments.word<Outcome>("outcome");
+            const auto error = arguments.error();
+            CHECK((error ? error->message : "") == c.says);
+            if (error) CHECK(error->fault == ControlFault::usage);
+        }
+    const json::object nothing;
+    ControlArguments none(nothing);
+    (void)none.required_text("mode");
+    REQUIRE(none.error());
+    CHECK(none.error()->message == "argument mode: expected a string; it is required");
+}
