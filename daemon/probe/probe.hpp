@@ -180,7 +180,7 @@ private:
     InitRequest small_;
     InitRequest padded_;
     bool answers_version3_ = false;
-    bool can_cut_ = true; ///< the interface's MTU is small enough to send fragments
+    bool can_cut_ = true;       ///< the interface's MTU is small enough to send fragments
     std::size_t main_port_ = 0; ///< index: where sizes and fragments are tried
     SizeSearch sizes_;
     Kind size_kind_ = Kind::version3;

@@ -16,7 +16,7 @@ blocks() { awk -v fence='```'"$1" '$0 == fence { inside = 1; next } inside && /^
 
 # Commands that a test of their own runs: builds (run.sh), installation, demo (system/main_job.sh), the running daemon (system/*).
 elsewhere='^(git clone|cd |cmake |\./daemon/(install-deps|demo)|\./tests/run|ctest|sudo |apt|dpkg|systemctl|journalctl|ip netns|#|$)'
-daemon_needed='^(ikefragctl|build/ikefragctl) (status|handshakes|peers|watch|reload|mode|doctor|diagnoses|capture|report|probe|metrics)|^curl '
+daemon_needed='^(ikefragctl|build/ikefragctl) (explain [0-9.]+$|status|handshakes|peers|watch|reload|mode|doctor|diagnoses|capture|report|probe|metrics)|^curl '
 while read -r line; do
     if [[ $line =~ $elsewhere ]] || [[ $line =~ $daemon_needed ]]; then
         program=${line%% *}
@@ -69,4 +69,18 @@ for pair in $(sed -n 's/^| `\([a-z_]*\)` | \([0-9]*\) .*/\1=\2/p' README.md); do
     [ "$((${value:-0}))" = "${pair#*=}" ] || wrong+=" $pair(code: ${value:-none})"
 done
 if [ -z "$wrong" ]; then ok "limits are those of the code"; else bad "limits are those of the code" "$wrong"; fi
+# rules/README.md: its examples are right, its tables have every key that the code knows and no other
+printf '[[server]]\nname = "vpn1"\naddresses = ["192.0.2.1"]\n' > "$scratch/ikefragd.toml"
+awk -v folder="$scratch" '$0 == "```toml" { inside = 1; n++; system("mkdir " folder "/rules" n); next } inside && /^```/ { inside = 0 }
+    inside { print > (folder "/rules" n "/10.toml") }' rules/README.md
+for rules in "$scratch"/rules[0-9]*; do
+    if said=$("$build/ikefragd" --check --config "$scratch/ikefragd.toml" --rules "$rules" 2>&1); then
+        ok "rules/README.md: example ${rules##*rules} is accepted"
+    else
+        bad "rules/README.md: example ${rules##*rules} is accepted" "$(head -n 3 <<< "$said" | tr '\n' ' ')"
+    fi
+done
+known=$("$build/ikefragctl" rules fields | awk '/^\/etc/ { exit } /^  [a-z_]+ = / { print $1 }' | sort)
+told=$(sed -n '/^| key of/,$p' rules/README.md | sed -n 's/^| `\([a-z_]*\)` .*/\1/p' | sort)
+if [ "$known" = "$told" ]; then ok "rules/README.md: its tables are those of the code"; else bad "rules/README.md: its tables are those of the code" "$(diff <(echo "$known") <(echo "$told") | tr '\n' ' ')"; fi
 exit $failed

@@ -18,10 +18,10 @@ container_boot() {
     chmod 755 "$LAB_DIR/root"
     systemd-nspawn -q -D "$LAB_DIR/root" -b --network-namespace-path="/run/netns/$LAB-fw" --register=no --keep-unit \
         --machine="$LAB" --console=pipe > "$LAB_DIR/boot.log" 2>&1 < /dev/null &
-    lab_pids[container]=$!
+    lab_pids["container"]=$!
     lab_order+=(container)
     for ((n = 0; n < 300; n++)); do
-        container_pid=$(pgrep -P "${lab_pids[container]}" | head -n 1)
+        container_pid=$(pgrep -P "${lab_pids["container"]}" | head -n 1)
         if [ -n "$container_pid" ] && inside systemctl is-system-running 2> /dev/null | grep -qE 'running|degraded'; then
             return
         fi
