@@ -12,12 +12,16 @@ container_root() {
     mmdebstrap --variant=minbase --include="$packages" bookworm "$LAB_DIR/root" > "$LAB_DIR/mmdebstrap.log" 2>&1
 }
 
-# container_boot: boots it and waits until systemd has started everything. No login, nothing registered with the host.
+# container_boot: boots it and waits until systemd has started everything. No login, nothing registered with the host. It may
+# use bpf(), by which systemd carries out IPAddressDeny=, and Landlock, neither of which a container has by itself.
 container_boot() {
     local n
     chmod 755 "$LAB_DIR/root"
+    mkdir -p "$LAB_DIR/root/var/log/journal"
+    trap container_end EXIT
     systemd-nspawn -q -D "$LAB_DIR/root" -b --network-namespace-path="/run/netns/$LAB-fw" --register=no --keep-unit \
-        --machine="$LAB" --console=pipe > "$LAB_DIR/boot.log" 2>&1 < /dev/null &
+        --machine="$LAB" --console=pipe --capability=CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON \
+        --system-call-filter='bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self' > "$LAB_DIR/boot.log" 2>&1 < /dev/null &
     lab_pids["container"]=$!
     lab_order+=(container)
     for ((n = 0; n < 300; n++)); do
@@ -28,6 +32,15 @@ container_boot() {
         sleep 0.1
     done
     return 1
+}
+
+# The journal is kept with the other logs, however the test ends.
+container_end() {
+    local status=$?
+    set +e
+    journalctl -q --no-pager -D "$LAB_DIR/root/var/log/journal" -u ikefragd -o short-precise > "$LAB_DIR/journal.log" 2>&1
+    (exit "$status")
+    lab_end
 }
 
 # inside COMMAND...: runs it in the container, as root

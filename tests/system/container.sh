@@ -44,6 +44,7 @@ if ! container_boot; then
     fail "container: boots" "$(tail -n 3 "$LAB_DIR/boot.log")"
     exit
 fi
+mode_of() { inside ikefragctl status --json | jq -r .mode || true; }
 both() { # WORDS: a handshake in IP fragments over each family
     local connection
     for connection in v4 v6; do
@@ -63,11 +64,12 @@ cp "$deb" "$LAB_DIR/root/root/ikefragd.deb"
 check "install: apt install" inside apt-get install -y -q --no-install-recommends /root/ikefragd.deb
 rm "$LAB_DIR/root/root/ikefragd.deb"
 equal "install: it runs" active "$(unit ActiveState)"
+[ "$(unit ActiveState)" = active ] || exit 1
 equal "install: it told systemd that it is ready" running "$(unit SubState)"
 equal "install: it starts with the machine" enabled "$(inside systemctl is-enabled ikefragd)"
 echo "    status: $(unit StatusText)"
-equal "install: mode" observe "$(inside ikefragctl status --json | jq -r .mode)"
-table=$(inside nft list table inet ikefragd 2>&1)
+equal "install: mode" observe "$(mode_of)"
+table=$(inside nft list table inet ikefragd 2>&1 || true)
 equal "install: no rule queues or drops" "" "$(grep -E 'queue num|queue to|queue flags|NFQUEUE|xt target|drop( |$)' <<< "$table" | head -n 2)"
 equal "install: others' rules are as before" "$rules_before" "$(inside nft list ruleset 2> /dev/null | sed '/^table inet ikefragd/,/^}/d')"
 both "observe"
@@ -92,17 +94,34 @@ name = "vpn1"
 addresses = ["10.99.2.2", "fd99:2::2"]
 X
 check "reload: systemctl reload" inside systemctl reload ikefragd
-equal "reload: mode" guard "$(inside ikefragctl status --json | jq -r .mode)"
+equal "reload: mode" guard "$(mode_of)"
 both "guard"
 compare "guard: fragments got their verdict under the unit's limits" "$(metric ikefrag_verdicts_total verdict=accept)" -ge 16
 equal "guard: nothing was refused" 0 "$(metric ikefrag_refusals_total)"
 established_there=$(inside ikefragctl handshakes --json | jq '[.. | objects | select(.outcome? == "established" or .outcome? == "unknown" or .outcome? == "in_progress")] | length')
 compare "guard: the handshakes are in the list" "$established_there" -ge 2
 
+# ---- metrics for another host: the unit's IP filter, opened as OPERATING.md says
+scrape_from() { in_ns "$1" curl -sf --max-time 2 "http://$2:9786/-/healthy"; }
+printf '[metrics]\nlisten = "0.0.0.0:9786"\n' >> "$LAB_DIR/root/etc/ikefragd/ikefragd.toml"
+inside systemctl restart ikefragd
+check "scraping: this host may" lab_wait 5 scrape_from fw 127.0.0.1
+if scrape_from cli 10.99.1.1 > /dev/null; then fail "scraping: another host may not" "it got an answer"; else ok "scraping: another host may not"; fi
+mkdir -p "$LAB_DIR/root/etc/systemd/system/ikefragd.service.d"
+printf '[Service]\nIPAddressAllow=10.99.1.2\n' > "$LAB_DIR/root/etc/systemd/system/ikefragd.service.d/override.conf"
+inside systemctl daemon-reload
+inside systemctl restart ikefragd
+check "scraping: one that is allowed may" lab_wait 5 scrape_from cli 10.99.1.1
+rm -r "$LAB_DIR/root/etc/systemd/system/ikefragd.service.d"
+sed -i '/^\[metrics\]/,$d' "$LAB_DIR/root/etc/ikefragd/ikefragd.toml"
+inside systemctl daemon-reload
+inside systemctl restart ikefragd
+pid=$(unit MainPID)
+
 # ---- bad reload
 sed -i 's/"guard"/"gaurd"/' "$LAB_DIR/root/etc/ikefragd/ikefragd.toml"
 if inside systemctl reload ikefragd > /dev/null 2>&1; then fail "bad reload: systemctl reload fails" "status 0"; else ok "bad reload: systemctl reload fails"; fi
-equal "bad reload: it still runs, as before" "active $pid guard" "$(unit ActiveState) $(unit MainPID) $(inside ikefragctl status --json | jq -r .mode)"
+equal "bad reload: it still runs, as before" "active $pid guard" "$(unit ActiveState) $(unit MainPID) $(mode_of)"
 check "bad reload: file, line and column are in the journal" grep -qE 'ikefragd\.toml:1:[0-9]+:' <<< "$(journal -o cat)"
 check "bad reload: kill -HUP is survived" inside systemctl kill -s HUP ikefragd
 both "after a bad reload"
@@ -169,7 +188,7 @@ pid=$(unit MainPID)
 check "upgrade: apt install" inside env DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o Dpkg::Options::=--force-confold /root/newer.deb
 rm "$LAB_DIR/root/root/newer.deb"
 check "upgrade: the admin's configuration stays" grep -q 'edited by the admin' "$LAB_DIR/root/etc/ikefragd/ikefragd.toml"
-equal "upgrade: the new program runs, in the admin's mode" "active guard" "$(unit ActiveState) $(inside ikefragctl status --json | jq -r .mode)"
+equal "upgrade: the new program runs, in the admin's mode" "active guard" "$(unit ActiveState) $(mode_of)"
 compare "upgrade: another process" "$(unit MainPID)" -ne "$pid"
 both "after the upgrade"
 
@@ -178,9 +197,9 @@ inside systemctl stop ikefragd
 equal "stop: the table is gone" "" "$(inside nft list tables | grep ikefragd || true)"
 both "stopped"
 inside systemctl poweroff || true
-lab_wait 20 bash -c "! kill -0 ${lab_pids[container]}" || true
+lab_wait 20 bash -c "! kill -0 ${lab_pids["container"]}" || true
 container_boot || fail "boot: the machine comes up again" "$(tail -n 3 "$LAB_DIR/boot.log")"
-equal "boot: it runs, in the admin's mode" "active guard" "$(unit ActiveState) $(inside ikefragctl status --json | jq -r .mode)"
+equal "boot: it runs, in the admin's mode" "active guard" "$(unit ActiveState) $(mode_of)"
 both "after a boot"
 
 # ---- remove after a death that left the table, purge

@@ -7,6 +7,7 @@
 build=$(lab_build)
 packaging=$lab_project/daemon/packaging
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/ikefrag-package.XXXXXX")
+LAB_DIR=$scratch
 trap 'rm -rf "$scratch"' EXIT
 lacks() { # PROGRAM NAME: true, and told, if it is not there
     if command -v "$1" > /dev/null; then return 1; fi
@@ -49,9 +50,8 @@ equal "manual: ikefragd-diagnoses(7) has them all" 35 "$(grep -cE '^\.SS "D[0-9]
 # Every key the tool knows stands in the manual, in the words of the tool.
 keys=$("$build/ikefragctl" rules fields --json | jq -r '.. | .key? // empty' | sort -u)
 compare "manual: keys that \`ikefragctl rules fields\` lists" "$(wc -l <<< "$keys")" -ge 40
-missing=$(for key in $keys; do
-    sed 's/\\-/-/g' "$build"/manual/ikefragd.toml.5 "$build"/manual/ikefragd-rules.5 | grep -qF "\"$key\"" || echo "$key"
-done)
+written=$(sed 's/\\-/-/g' "$build"/manual/ikefragd.toml.5 "$build"/manual/ikefragd-rules.5)
+missing=$(for key in $keys; do grep -qF "\"$key\"" <<< "$written" || echo "$key"; done)
 equal "manual: has every one of them" "" "$missing"
 
 completion=$build/manual/ikefragctl.bash

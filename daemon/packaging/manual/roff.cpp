@@ -1,8 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/packaging/manual/roff.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+
 namespace ikefrag {
 namespace {
+
+/// A character beyond ASCII by its number, which troff takes in any locale: "\\[u2026]".
+/// In: at: of its first octet. Out: its last octet
+std::size_t append_character(std::string& out, std::string_view text, std::size_t at) {
+    const auto first = static_cast<unsigned char>(text[at]);
+    const std::size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    std::uint32_t number = first & (0x3fu >> more);
+    for (std::size_t i = 1; i <= more && at + i < text.size(); ++i)
+        number = number << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3fu);
+    char digits[16];
+    std::snprintf(digits, sizeof digits, "\\[u%04X]", number);
+    out += digits;
+    return std::min(at + more, text.size() - 1);
+}
 
 /// What troff would print as another sign, or act upon.
 void append_escaped(std::string& out, char letter) {
@@ -22,11 +40,14 @@ void append_escaped(std::string& out, char letter) {
 std::string roff_text(std::string_view text) {
     std::string out;
     bool line_begins = true;
-    for (const char letter : text) {
-        if (line_begins && letter == ' ') continue;
-        if (line_begins && letter == '\n') continue;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const char letter = text[at];
+        if (line_begins && (letter == ' ' || letter == '\n')) continue;
         if (line_begins && letter == '.') out += "\\&";
-        append_escaped(out, letter);
+        if ((static_cast<unsigned char>(letter) & 0x80u) != 0)
+            at = append_character(out, text, at);
+        else
+            append_escaped(out, letter);
         line_begins = letter == '\n';
     }
     return out;

@@ -2,6 +2,7 @@
 #include "daemon/packaging/manual/tables.hpp"
 
 #include "daemon/config/config.hpp"
+#include "daemon/metrics/metric_table.hpp"
 #include "daemon/packaging/manual/command_tables.hpp"
 #include "daemon/packaging/manual/roff.hpp"
 #include "plugin/diagnosis.hpp"
@@ -116,11 +117,24 @@ std::string diagnoses() {
     return text;
 }
 
+std::string metrics() {
+    std::string text;
+    for (const auto& row : metric_table()) {
+        std::string labels;
+        for (const auto label : row.labels)
+            labels += (labels.empty() ? "; labels " : ", ") + std::string(label);
+        text += ".TP\n.B " + roff_text(row.name) + '\n' + roff_text(to_string(row.kind)) +
+                roff_text(labels) + "\n.br\n" + roff_text(row.help) + '\n';
+    }
+    return text;
+}
+
 constexpr Table tables[] = {
     {"config_keys",    config_keys   },
     {"rule_keys",      rule_keys     },
     {"reasons",        reasons       },
     {"diagnoses",      diagnoses     },
+    {"metrics",        metrics       },
     {"common_options", common_options},
     {"commands",       commands      },
     {"completion",     completion    },
