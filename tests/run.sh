@@ -157,7 +157,7 @@ else
     say "FAIL system tests — there is no release build"
 fi
 
-if [ -x tests/fuzz/run.sh ]; then step fuzz 420 tests/fuzz/run.sh; fi
+if [ $all = no ]; then step fuzz 700 tests/fuzz/run.sh 0; else step fuzz 1500 tests/fuzz/run.sh 1; fi
 if [ $all = yes ]; then
     if step build-tsan 1500 bash -c 'build tsan'; then unit_tests tsan; fi
     step lint 2400 tests/check/lint.sh --all

@@ -25,7 +25,7 @@ plugin=$(code plugin)
 rule "plugin/ includes only itself and the standard library" "$(
     grep -E ':[[:space:]]*#[[:space:]]*include' <<< "$plugin" |
         grep -vE 'include[[:space:]]+"plugin/' |
-        grep -vE 'include[[:space:]]+<(algorithm|array|atomic|bit|cassert|charconv|chrono|cmath|compare|concepts|cstddef|cstdint|cstring|deque|functional|initializer_list|iterator|limits|list|map|memory|new|numeric|optional|queue|set|span|string|string_view|tuple|type_traits|unordered_map|unordered_set|utility|variant|vector|stddef\.h|stdint\.h)>'
+        grep -vE 'include[[:space:]]+<(algorithm|array|atomic|bit|cstdio|cstdlib|stdexcept|cassert|charconv|chrono|cmath|compare|concepts|cstddef|cstdint|cstring|deque|functional|initializer_list|iterator|limits|list|map|memory|new|numeric|optional|queue|set|span|string|string_view|tuple|type_traits|unordered_map|unordered_set|utility|variant|vector|stddef\.h|stdint\.h)>'
 )"
 rule "plugin/ asks no clock, file, environment or chance" "$(
     grep -E '(_clock::now|\btime\(|\bgetenv\(|\bstd::(cout|cerr|clog|thread|jthread|mutex|random_device|ofstream|ifstream)\b|\bf?printf\(|\brand\()' <<< "$plugin" |

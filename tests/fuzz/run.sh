@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Fuzzes every target for so many minutes each (default 1; 0: twenty seconds). Needs clang.
 #   tests/fuzz/run.sh [minutes]
 set -euo pipefail
