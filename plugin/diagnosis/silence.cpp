@@ -91,8 +91,9 @@ void find_never_arrived(const Scene& scene, Drafts& out) {
     const auto quiet = view.now - view.init_answer->time;
     if (quiet < auth_wait || (!init->tries.empty() && init->tries.back() > view.init_answer->time))
         return;
-    if (!view.tails.empty() ||
-        scene.sums.tails(handshake.client.address, handshake.server.address, view.now) != nullptr)
+    const auto* tails =
+        scene.sums.tails(handshake.client.address, handshake.server.address, view.now);
+    if (!view.tails.empty() || (tails != nullptr && tails->last_time > view.init_answer->time))
         return;
     scene.server.mark(handshake.number, view.now).never_arrived = true;
     const auto count = count_missing(scene);

@@ -82,8 +82,8 @@ TEST_CASE("D05: trailing fragments only", "[diagnosis]") {
         {"not before IKE_SA_INIT (DNS of the same host)",
          "D06",                                               [] {
              HandshakeScript script;
-             script.tails().at(1).tails().at(700).sa_init().at(700.05).sa_answer();
-             return failed(script, 760);
+             script.tails().at(1).tails().at(7).sa_init().at(7.05).sa_answer();
+             return failed(script, 67);
          }                                                                                                                   },
         {"not when IKE_AUTH came",
          "D02 D32",                                           [] {
