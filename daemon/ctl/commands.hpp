@@ -13,6 +13,7 @@ extern const Command explain_command;
 extern const Command handshakes_command;
 extern const Command metrics_command;
 extern const Command mode_command;
+extern const Command nft_command;
 extern const Command peers_command;
 extern const Command peers_forget_command;
 extern const Command probe_command;

@@ -51,20 +51,19 @@ void judge_ports(const Facts& facts, const IpAddress& server, std::vector<Findin
         found.sentence = port_name(port.port) + " of " + to_string(server) + " is refused: " +
                          (port.icmp->reporter ? to_string(*port.icmp->reporter) : "a router") +
                          " answers with ICMP '" + icmp_text(*port.icmp, server.family) + "'.";
-        found.remedy = by_host ? "Start the IKE service on the server, or let " +
-                                     port_name(port.port) + " through its own firewall."
-                               : "Let " + port_name(port.port) + " to the server through at " +
-                                     (port.icmp->reporter ? to_string(*port.icmp->reporter)
-                                                          : "that router") +
-                                     '.';
+        found.remedy =
+            by_host
+                ? "Start the IKE service on the server, or let " + port_name(port.port) +
+                      " through its own firewall."
+                : "Let " + port_name(port.port) + " to the server through at " +
+                      (port.icmp->reporter ? to_string(*port.icmp->reporter) : "that router") + '.';
         findings.push_back(std::move(found));
     }
     const bool any = facts.any_port_answers();
     for (const auto& port : facts.ports) {
         if (!port.asked || port.answers || port.icmp) continue;
         const bool dead_beside_living = any && port.port.marked;
-        Finding found =
-            finding(dead_beside_living ? "D08" : "D09", Actor::server_network, server);
+        Finding found = finding(dead_beside_living ? "D08" : "D09", Actor::server_network, server);
         found.confidence = any ? Confidence::high : Confidence::medium;
         found.sentence = to_string(server) + " does not answer IKE on " + port_name(port.port) +
                          (any ? ", while " + ports_text(facts.ports, true) + " answers" : "") + '.';
@@ -81,11 +80,11 @@ void judge_fragments(const Facts& facts, const IpAddress& server, std::vector<Fi
     const bool offered = facts.server.fragmentation == true;
     if (test.pass == false) {
         Finding found = finding("D04", Actor::client_network, server);
-        found.sentence = "IP fragments do not get through to " + to_string(server) +
-                         ": a message of " + std::to_string(test.bytes) + " octets in " +
-                         std::to_string(test.fragments) +
-                         " fragments is lost each time, small ones are answered" +
-                         (offered ? "; the server offers IKE fragmentation, which avoids them." : ".");
+        found.sentence =
+            "IP fragments do not get through to " + to_string(server) + ": a message of " +
+            std::to_string(test.bytes) + " octets in " + std::to_string(test.fragments) +
+            " fragments is lost each time, small ones are answered" +
+            (offered ? "; the server offers IKE fragmentation, which avoids them." : ".");
         found.remedy =
             offered ? "Turn on IKE fragmentation at the clients as well; the server has it. Else "
                       "let IP fragments for the VPN server through: switch off 'block fragmented "
@@ -120,9 +119,10 @@ void judge_rest(const Facts& facts, const IpAddress& server, std::vector<Finding
     }
     if (facts.path.bytes == 0 || facts.path.bytes >= usual_mtu || !facts.path.exact) return;
     Finding found = finding("D26", Actor::unknown, server);
-    found.sentence = "The path towards " + to_string(server) + " takes " +
-                     std::to_string(facts.path.bytes) + " octets" +
-                     (facts.path.silent_loss ? "; larger packets vanish without an ICMP error." : ".");
+    found.sentence =
+        "The path towards " + to_string(server) + " takes " + std::to_string(facts.path.bytes) +
+        " octets" +
+        (facts.path.silent_loss ? "; larger packets vanish without an ICMP error." : ".");
     found.remedy = "Keep IKE fragments at " + std::to_string(facts.path.bytes) +
                    " octets or less. " +
                    fragment_size_switch(facts.server.vendor, facts.path.bytes);
@@ -133,7 +133,8 @@ void judge_rest(const Facts& facts, const IpAddress& server, std::vector<Finding
 std::string good_sentence(const Facts& facts, const IpAddress& server) {
     std::string text = to_string(server) + " answers on " + ports_text(facts.ports, true);
     if (facts.fragments.pass == true) text += ", the path carries IP fragments to it";
-    if (facts.path.exact) text += ", packets of up to " + std::to_string(facts.path.bytes) + " octets pass";
+    if (facts.path.exact)
+        text += ", packets of up to " + std::to_string(facts.path.bytes) + " octets pass";
     if (facts.server.fragmentation == true) text += ", and it offers IKE fragmentation";
     return text + '.';
 }
@@ -142,10 +143,12 @@ json::value icmp_json(const std::optional<IcmpError>& error, Family family) {
     if (!error) return nullptr;
     json::value reporter = nullptr;
     if (error->reporter) reporter = json::string(to_string(*error->reporter));
-    return json::object{{"type", error->type},
-                        {"code", error->code},
-                        {"text", icmp_text(*error, family)},
-                        {"reporter", std::move(reporter)}};
+    json::object object;
+    object["type"] = error->type;
+    object["code"] = error->code;
+    object["text"] = icmp_text(*error, family);
+    object["reporter"] = std::move(reporter);
+    return object;
 }
 
 template <class T>
@@ -159,13 +162,14 @@ json::array ports_json(const Facts& facts, Family family) {
     for (const auto& port : facts.ports) {
         json::value milliseconds = nullptr;
         if (port.round_trip)
-            milliseconds =
-                std::chrono::duration<double, std::milli>(*port.round_trip).count();
-        ports.push_back({{"port", port.port.number},
-                         {"asked", port.asked},
-                         {"answers", port.answers},
-                         {"round_trip_ms", std::move(milliseconds)},
-                         {"icmp", icmp_json(port.icmp, family)}});
+            milliseconds = std::chrono::duration<double, std::milli>(*port.round_trip).count();
+        json::object object;
+        object["port"] = port.port.number;
+        object["asked"] = port.asked;
+        object["answers"] = port.answers;
+        object["round_trip_ms"] = std::move(milliseconds);
+        object["icmp"] = icmp_json(port.icmp, family);
+        ports.push_back(std::move(object));
     }
     return ports;
 }
@@ -177,16 +181,18 @@ json::object server_json(const ServerFacts& server) {
     for (const auto& name : server.vendors) vendors.push_back(json_text(name));
     json::value vendor = nullptr;
     if (!server.vendor.empty()) vendor = json_text(server.vendor);
-    return {{"fragmentation", or_null(server.fragmentation)},
-            {"intermediate", or_null(server.intermediate)},
-            {"cookie", server.cookie},
-            {"wanted_group", or_null(server.group)},
-            {"no_proposal", server.no_proposal},
-            {"redirect", server.redirect},
-            {"refuses_version3", server.refuses_version3},
-            {"notifies", std::move(notifies)},
-            {"vendor", std::move(vendor)},
-            {"vendor_ids", std::move(vendors)}};
+    json::object object;
+    object["fragmentation"] = or_null(server.fragmentation);
+    object["intermediate"] = or_null(server.intermediate);
+    object["cookie"] = server.cookie;
+    object["wanted_group"] = or_null(server.group);
+    object["no_proposal"] = server.no_proposal;
+    object["redirect"] = server.redirect;
+    object["refuses_version3"] = server.refuses_version3;
+    object["notifies"] = std::move(notifies);
+    object["vendor"] = std::move(vendor);
+    object["vendor_ids"] = std::move(vendors);
+    return object;
 }
 
 json::value positive(std::uint32_t number) {
@@ -224,21 +230,21 @@ std::string icmp_text(const IcmpError& error, Family family) {
         const char* text;
     };
     static constexpr Row rows[] = {
-        {Family::ipv4, 3, 0,  "network unreachable"},
-        {Family::ipv4, 3, 1,  "host unreachable"},
-        {Family::ipv4, 3, 2,  "protocol unreachable"},
-        {Family::ipv4, 3, 3,  "port unreachable"},
-        {Family::ipv4, 3, 9,  "network administratively prohibited"},
-        {Family::ipv4, 3, 10, "host administratively prohibited"},
-        {Family::ipv4, 3, 13, "administratively prohibited"},
-        {Family::ipv4, 11, 0, "time to live exceeded"},
-        {Family::ipv4, 11, 1, "fragment reassembly time exceeded"},
-        {Family::ipv6, 1, 0,  "no route to destination"},
-        {Family::ipv6, 1, 1,  "administratively prohibited"},
-        {Family::ipv6, 1, 3,  "address unreachable"},
-        {Family::ipv6, 1, 4,  "port unreachable"},
-        {Family::ipv6, 3, 0,  "hop limit exceeded"},
-        {Family::ipv6, 3, 1,  "fragment reassembly time exceeded"},
+        {Family::ipv4, 3,  0,  "network unreachable"                },
+        {Family::ipv4, 3,  1,  "host unreachable"                   },
+        {Family::ipv4, 3,  2,  "protocol unreachable"               },
+        {Family::ipv4, 3,  3,  "port unreachable"                   },
+        {Family::ipv4, 3,  9,  "network administratively prohibited"},
+        {Family::ipv4, 3,  10, "host administratively prohibited"   },
+        {Family::ipv4, 3,  13, "administratively prohibited"        },
+        {Family::ipv4, 11, 0,  "time to live exceeded"              },
+        {Family::ipv4, 11, 1,  "fragment reassembly time exceeded"  },
+        {Family::ipv6, 1,  0,  "no route to destination"            },
+        {Family::ipv6, 1,  1,  "administratively prohibited"        },
+        {Family::ipv6, 1,  3,  "address unreachable"                },
+        {Family::ipv6, 1,  4,  "port unreachable"                   },
+        {Family::ipv6, 3,  0,  "hop limit exceeded"                 },
+        {Family::ipv6, 3,  1,  "fragment reassembly time exceeded"  },
     };
     for (const auto& row : rows)
         if (row.family == family && row.type == error.type && row.code == error.code)
@@ -253,21 +259,21 @@ std::string notify_text(std::uint16_t type) {
     };
     // PROTOCOL's list: what a server says in the clear.
     static constexpr Row rows[] = {
-        {1,     "UNSUPPORTED_CRITICAL_PAYLOAD"},
-        {4,     "INVALID_IKE_SPI"},
-        {5,     "INVALID_MAJOR_VERSION"},
-        {7,     "INVALID_SYNTAX"},
-        {14,    "NO_PROPOSAL_CHOSEN"},
-        {17,    "INVALID_KE_PAYLOAD"},
-        {16388, "NAT_DETECTION_SOURCE_IP"},
-        {16389, "NAT_DETECTION_DESTINATION_IP"},
-        {16390, "COOKIE"},
-        {16404, "MULTIPLE_AUTH_SUPPORTED"},
-        {16406, "REDIRECT_SUPPORTED"},
-        {16407, "REDIRECT"},
-        {16418, "CHILDLESS_IKEV2_SUPPORTED"},
-        {16430, "IKEV2_FRAGMENTATION_SUPPORTED"},
-        {16431, "SIGNATURE_HASH_ALGORITHMS"},
+        {1,     "UNSUPPORTED_CRITICAL_PAYLOAD"   },
+        {4,     "INVALID_IKE_SPI"                },
+        {5,     "INVALID_MAJOR_VERSION"          },
+        {7,     "INVALID_SYNTAX"                 },
+        {14,    "NO_PROPOSAL_CHOSEN"             },
+        {17,    "INVALID_KE_PAYLOAD"             },
+        {16388, "NAT_DETECTION_SOURCE_IP"        },
+        {16389, "NAT_DETECTION_DESTINATION_IP"   },
+        {16390, "COOKIE"                         },
+        {16404, "MULTIPLE_AUTH_SUPPORTED"        },
+        {16406, "REDIRECT_SUPPORTED"             },
+        {16407, "REDIRECT"                       },
+        {16418, "CHILDLESS_IKEV2_SUPPORTED"      },
+        {16430, "IKEV2_FRAGMENTATION_SUPPORTED"  },
+        {16431, "SIGNATURE_HASH_ALGORITHMS"      },
         {16438, "INTERMEDIATE_EXCHANGE_SUPPORTED"},
     };
     for (const auto& row : rows)
@@ -282,8 +288,8 @@ Verdict judge(const Facts& facts, const IpAddress& server) {
         judge_fragments(facts, server, verdict.findings);
         judge_rest(facts, server, verdict.findings);
     }
-    const auto first = std::find_if(
-        verdict.findings.begin(), verdict.findings.end(), [](const Finding& found) {
+    const auto first =
+        std::find_if(verdict.findings.begin(), verdict.findings.end(), [](const Finding& found) {
             return found.diagnosis->kind != FindingKind::fact;
         });
     if (first != verdict.findings.end()) {
@@ -312,7 +318,10 @@ json::object to_json(const Facts& facts,
         for (const char* key : {"client", "opened", "updated"}) object[key] = nullptr;
         diagnoses.push_back(std::move(object));
     }
-    json::object object{{"format", 1}, {"host", json_text(host)}};
+    json::object object{
+        {"format", 1              },
+        {"host",   json_text(host)}
+    };
     object["address"] = to_string(server);
     object["family"] = json::string(to_string(server.family));
     object["ports"] = ports_json(facts, server.family);

@@ -6,7 +6,6 @@
 
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,23 +56,43 @@ TEST_CASE("ctl: usage errors are exit code 2 and one line", "[ctl]") {
     cases.push_back({"nothing", {}});
     cases.push_back({"unknown command", {"frobnicate"}});
     cases.push_back({"half a command", {"rules"}});
-    cases.push_back({"unknown option", {"replay", "--frobnicate", good}});
+    cases.push_back({
+        "unknown option", {"replay", "--frobnicate", good}
+    });
     cases.push_back({"no capture", {"replay"}});
-    cases.push_back({"unknown mode", {"replay", "--mode", "sleepy", good}});
-    cases.push_back({"option without value", {"replay", good, "--mode"}});
-    cases.push_back({"neither address nor SPI", {"explain", "vpn.example", "--capture", good}});
-    cases.push_back({"unknown mode of the daemon", {"mode", "sleepy"}});
-    cases.push_back({"a limit that is none", {"handshakes", "--limit", "many"}});
-    cases.push_back({"CSV and JSON at once", {"peers", "--csv", "--json"}});
-    cases.push_back({"report to nowhere", {"report", "--capture", good}});
-    cases.push_back({"bad ports", {"probe", "127.0.0.1", "--ports", "500,500"}});
-    cases.push_back({"two families", {"probe", "127.0.0.1", "--ipv4", "--ipv6"}});
+    cases.push_back({
+        "unknown mode", {"replay", "--mode", "sleepy", good}
+    });
+    cases.push_back({
+        "option without value", {"replay", good, "--mode"}
+    });
+    cases.push_back({
+        "neither address nor SPI", {"explain", "vpn.example", "--capture", good}
+    });
+    cases.push_back({
+        "unknown mode of the daemon", {"mode", "sleepy"}
+    });
+    cases.push_back({
+        "a limit that is none", {"handshakes", "--limit", "many"}
+    });
+    cases.push_back({
+        "CSV and JSON at once", {"peers", "--csv", "--json"}
+    });
+    cases.push_back({
+        "report to nowhere", {"report", "--capture", good}
+    });
+    cases.push_back({
+        "bad ports", {"probe", "127.0.0.1", "--ports", "500,500"}
+    });
+    cases.push_back({
+        "two families", {"probe", "127.0.0.1", "--ipv4", "--ipv6"}
+    });
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
-        const auto ran = run_ctl(c.arguments);
-        CHECK(ran.code == 2);
-        CHECK(ran.out.empty());
-        CHECK(ran.err.rfind("ikefragctl: ", 0) == 0);
-    }
+            const auto ran = run_ctl(c.arguments);
+            CHECK(ran.code == 2);
+            CHECK(ran.out.empty());
+            CHECK(ran.err.rfind("ikefragctl: ", 0) == 0);
+        }
 }
 
 TEST_CASE("ctl: help and version", "[ctl]") {
@@ -93,16 +112,13 @@ TEST_CASE("ctl: help and version", "[ctl]") {
 }
 
 TEST_CASE("ctl: without a daemon its commands say so, exit code 3", "[ctl]") {
-    const std::vector<std::vector<std::string>> all{{"status"},
-                                                    {"handshakes"},
-                                                    {"peers"},
-                                                    {"peers", "forget", "192.0.2.1"},
-                                                    {"diagnoses"},
-                                                    {"metrics"},
-                                                    {"reload"},
-                                                    {"mode"},
-                                                    {"mode", "guard"},
-                                                    {"explain", "192.0.2.1"}};
+    std::vector<std::vector<std::string>> all;
+    for (const char* word :
+         {"status", "handshakes", "peers", "diagnoses", "metrics", "reload", "mode"})
+        all.push_back({word});
+    all.push_back({"peers", "forget", "192.0.2.1"});
+    all.push_back({"mode", "guard"});
+    all.push_back({"explain", "192.0.2.1"});
     for (auto arguments : all) {
         arguments.insert(arguments.begin(), {"--socket", "/nonexistent/control.sock"});
         CAPTURE(arguments);
@@ -174,7 +190,8 @@ TEST_CASE("ctl replay: JSON has the fixed keys in their order", "[ctl]") {
     CHECK(handshake.at("outcome") == "established");
     CHECK(handshake.at("auth_transport").at("request") == "ip");
     CHECK(handshake.at("auth_transport").at("response") == "ip");
-    CHECK_FALSE(json::parse(run_ctl({"replay", "--json", good}).out).as_object().contains("packets"));
+    CHECK_FALSE(
+        json::parse(run_ctl({"replay", "--json", good}).out).as_object().contains("packets"));
 }
 
 TEST_CASE("ctl replay: several captures, one object a line; a pipe; a mode", "[ctl]") {
@@ -243,6 +260,26 @@ TEST_CASE("ctl rules: check, test, fields", "[ctl]") {
     const auto fields = run_ctl({"rules", "fields"});
     CHECK(fields.code == 0);
     CHECK(contains(fields.out, "hold_seconds"));
+}
+
+TEST_CASE("ctl nft: the table of each mode", "[ctl]") {
+    const TemporaryFile config("mode = \"observe\"\n[[server]]\nname = \"vpn\"\n"
+                               "addresses = [\"203.0.113.5\"]\n[queue]\nfirst = 510\n");
+    const auto observe = run_ctl({"nft", "--config", config.path()});
+    CHECK(observe.code == 0);
+    CHECK(contains(observe.out, "table inet ikefragd"));
+    CHECK(contains(observe.out, "203.0.113.5"));
+    CHECK_FALSE(contains(observe.out, "queue flags"));
+    const auto guard = run_ctl({"nft", "--config", config.path(), "--mode", "guard"});
+    CHECK(contains(guard.out, "510"));
+    CHECK(guard.out != observe.out);
+    CHECK(json::parse(run_ctl({"nft", "--json", "--config", config.path()}).out).at("mode") ==
+          "observe");
+    CHECK(run_ctl({"nft", "--mode", "sleepy"}).code == 2);
+    const TemporaryFile bad("mode = \"obsrve\"\n");
+    const auto refused = run_ctl({"nft", "--config", bad.path()});
+    CHECK(refused.code == 4);
+    CHECK(contains(refused.err, ":1:8: "));
 }
 
 TEST_CASE("ctl explain and report: from a capture", "[ctl]") {
