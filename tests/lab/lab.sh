@@ -76,6 +76,7 @@ lab_begin() {
         trap lab_end EXIT
         trap 'exit 130' INT
         trap 'exit 143' TERM
+        trap 'exit 141' PIPE # a reader that went away, as in `test | head`: clean up all the same
         trap 'lab_error=$?; lab_error_line=$LINENO; lab_error_command=$BASH_COMMAND' ERR
         return
     fi
@@ -85,6 +86,7 @@ lab_begin() {
 lab_end() {
     local status=$? n
     trap - EXIT ERR
+    trap '' PIPE INT TERM # nothing may interrupt the cleaning
     set +e
     if [ "$status" != 0 ] && [ "$results_failed" = 0 ]; then
         fail "$lab_test" "ended with status $status${lab_error_line:+ at line $lab_error_line: $lab_error_command}"
