@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// tracker_bench time|flood|memory|loop [COUNT]: what the tracker costs, alone and in memory.
+//
+// time: ns a whole message over healthy handshakes of 10 messages, feed to events taken
+// flood: ns a message of IKE_SA_INIT from sources that never come back
+// memory: bytes a live handshake (timeline counted apart), bytes a peer
+// loop: `time` without clocks, for callgrind: instructions a message = total / messages
+#include "plugin/tracker.hpp"
+
+#include "tests/support/plugin/ike_builder.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <malloc.h>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+using namespace ikefrag;
+using namespace ikefrag::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr TimePoint start{1'795'420'800s};
+const Endpoint server{address("203.0.113.5"), 500};
+
+/// One message of a handshake's pattern; SPIs are written into it for each handshake.
+struct Pattern {
+    ByteVector bytes;
+    bool by_client = true;
+};
+
+std::vector<Pattern> healthy() {
+    const auto initiator = spi("0011223344556677");
+    const auto responder = spi("8899aabbccddeeff");
+    const auto message = [&](std::uint8_t exchange, std::uint32_t id, bool request, std::size_t n) {
+        return encrypted_message(initiator,
+                                 responder,
+                                 {.exchange = exchange,
+                                  .id = id,
+                                  .response = !request,
+                                  .from_initiator = request,
+                                  .bytes = n,
+                                  .seed = id * 2 + (request ? 1u : 0u)});
+    };
+    return {
+        {sa_init_request(initiator, {.windows = true}), true     },
+        {                      sa_init_response(initiator,                  responder),                                      false},
+        { message(35, 1,                                       true,                                       1400), true},
+        {                                        message(35, 1,                                      false,                                      1300), false},
+        {                                      message(35, 2,                                       true,                                       300), true},
+        {                                        message(35, 2,                                      false,                                      260), false},
+        {                                      message(36, 3,                                       true,                                       400), true},
+        {                                        message(36, 3,                                      false,                                      380), false},
+        {                                      message(37, 4,                                       true,                                       80), true},
+        {                                        message(37, 4,                                      false,                                                80), false}
+    };
+}
+
+void number(ByteVector& message, std::uint32_t handshake) {
+    for (unsigned i = 0; i < 4; ++i)
+        message[i] = static_cast<std::uint8_t>(handshake >> (24 - 8 * i));
+    message[7] = 1;
+}
+
+Endpoint client_of(std::uint32_t handshake) {
+    static const Endpoint first{address("10.0.0.0"), 500};
+    auto client = first;
+    for (unsigned i = 1; i < 4; ++i)
+        client.address.bytes[i] = static_cast<std::uint8_t>(handshake >> (24 - 8 * i));
+    return client;
+}
+
+Observation
+shown(const ByteVector& message, const Endpoint& from, const Endpoint& to, TimePoint time) {
+    MessageSeen seen;
+    seen.source = from;
+    seen.destination = to;
+    seen.message = message;
+    seen.message_bytes = static_cast<std::uint32_t>(message.size());
+    seen.datagram_bytes = seen.first_fragment_bytes = seen.message_bytes + 28;
+    return {time, Leg::prerouting, seen};
+}
+
+Tracker make_tracker(std::size_t handshakes = 50'000) {
+    TrackerLimits limits;
+    limits.handshakes = handshakes;
+    return {std::make_shared<const Policy>(), limits, default_vendor_ids()};
+}
+
+/// Handshakes one after the other, 64 of them interleaved, a message each 20 µs.
+std::size_t play(Tracker& tracker, std::size_t messages) {
+    auto pattern = healthy();
+    std::size_t fed = 0;
+    TimePoint now = start;
+    for (std::uint32_t round = 0; fed < messages; ++round) {
+        for (auto& step : pattern) {
+            for (std::uint32_t i = 0; i < 64; ++i) {
+                const auto handshake = round * 64 + i;
+                const auto client = client_of(handshake % 20'000);
+                number(step.bytes, handshake);
+                tracker.feed(step.by_client ? shown(step.bytes, client, server, now)
+                                            : shown(step.bytes, server, client, now));
+                now += 20us;
+                ++fed;
+            }
+            tracker.expire(now);
+            (void)tracker.take_events();
+        }
+    }
+    return fed;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point began) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+}
+
+void run_time(std::size_t messages) {
+    for (int run = 0; run < 5; ++run) {
+        auto tracker = make_tracker();
+        const auto began = std::chrono::steady_clock::now();
+        const auto fed = play(tracker, messages);
+        const auto took = seconds_since(began);
+        std::printf("time: %zu messages, %.0f ns a message\n", fed, took * 1e9 / double(fed));
+    }
+}
+
+void run_flood(std::size_t messages) {
+    auto tracker = make_tracker();
+    auto message = healthy()[0].bytes;
+    TimePoint now = start;
+    const auto began = std::chrono::steady_clock::now();
+    for (std::uint32_t i = 0; i < messages; ++i) {
+        number(message, i);
+        tracker.feed(shown(message, client_of(i), server, now));
+        now += 10us;
+        if (i % 64 == 0) {
+            tracker.expire(now);
+            (void)tracker.take_events();
+        }
+    }
+    const auto took = seconds_since(began);
+    std::printf("flood: %zu messages, %.0f ns a message, %zu handshakes kept, %zu peers\n",
+                messages,
+                took * 1e9 / double(messages),
+                tracker.handshake_count(),
+                tracker.peer_count());
+}
+
+std::size_t allocated() { return mallinfo2().uordblks + mallinfo2().hblkhd; }
+
+void run_memory() {
+    const auto pattern = healthy();
+    {
+        constexpr std::uint32_t count = 50'000;
+        const auto before = allocated();
+        auto tracker = make_tracker();
+        TimePoint now = start;
+        for (std::size_t step = 0; step < 3; ++step) {
+            auto bytes = pattern[step].bytes;
+            for (std::uint32_t i = 0; i < count; ++i) {
+                number(bytes, i);
+                const auto client = client_of(i % 100);
+                tracker.feed(pattern[step].by_client ? shown(bytes, client, server, now)
+                                                     : shown(bytes, server, client, now));
+                now += 10us;
+                if (i % 64 == 0) {
+                    tracker.expire(now);
+                    (void)tracker.take_events();
+                }
+            }
+        }
+        now += 60ms;
+        tracker.expire(now);
+        (void)tracker.take_events();
+        std::size_t timeline = 0;
+        tracker.for_each_handshake([&timeline](const Handshake& handshake) {
+            timeline += handshake.messages.capacity() * sizeof(MessageRecord);
+        });
+        const auto all = allocated() - before;
+        std::printf("memory: %zu handshakes in progress: %zu bytes each, %zu of it timeline\n",
+                    tracker.handshakes_in_progress(),
+                    all / count,
+                    timeline / count);
+    }
+    {
+        constexpr std::uint32_t count = 100'000;
+        const auto before = allocated();
+        auto tracker = make_tracker(16);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            Peer peer;
+            peer.address = client_of(i).address;
+            peer.vendor = "strongswan";
+            tracker.restore_peer(peer);
+        }
+        const auto all = allocated() - before;
+        std::printf("memory: %zu peers: %zu bytes each, %.1f MiB\n",
+                    tracker.peer_count(),
+                    all / count,
+                    double(all) / (1 << 20));
+    }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view what = argc > 1 ? argv[1] : "";
+    const std::size_t count = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1'000'000;
+    if (what == "time") {
+        run_time(count);
+    } else if (what == "flood") {
+        run_flood(count);
+    } else if (what == "memory") {
+        run_memory();
+    } else if (what == "loop") {
+        auto tracker = make_tracker();
+        std::printf("loop: %zu messages\n", play(tracker, count));
+    } else {
+        std::fputs("usage: tracker_bench time|flood|memory|loop [COUNT]\n", stderr);
+        return 2;
+    }
+    return 0;
+}
