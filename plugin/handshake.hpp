@@ -2,7 +2,9 @@
 #pragma once
 
 #include "plugin/address.hpp"
+#include "plugin/shared_list.hpp"
 #include "plugin/time.hpp"
+#include "plugin/vendor_id.hpp"
 #include "plugin/words.hpp"
 
 #include <array>
@@ -180,8 +182,8 @@ struct SideFacts {
     std::optional<bool> behind_nat; ///< by its NAT_DETECTION_SOURCE_IP hash; empty: none sent
     /// By its NAT_DETECTION_DESTINATION_IP hash: the address it sends to is not the one we see.
     std::optional<bool> other_behind_nat;
-    std::string vendor; ///< hint from vendor IDs ("windows", "strongswan", …), or empty
-    std::vector<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
+    VendorWord vendor; ///< hint from vendor IDs ("windows", "strongswan", …), or empty
+    SharedList<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
     /// What its clear SA payload offers or chose, one text a proposal, bounded and printable:
     /// "ENCR 20/256 PRF 5 INTEG 12 DH 19" (transform ids, key length after a slash).
     std::vector<std::string> proposals;
@@ -223,8 +225,8 @@ struct Handshake {
     std::array<std::uint32_t, 2> path_mtu_bytes{};
     /// Last answer of IKE_AUTH, or of IKEv1's phase 1.
     std::optional<TimePoint> auth_answered;
-    std::vector<Transform> offered;       ///< by the initiator's latest SA payload; bounded
-    std::vector<Transform> chosen;        ///< by the answer to it
+    SharedList<Transform> offered;        ///< by the initiator's latest SA payload; bounded
+    SharedList<Transform> chosen;         ///< by the answer to it
     std::uint32_t messages_forgotten = 0; ///< timeline entries beyond its bound
     std::vector<MessageRecord> messages;  ///< in time order, bounded
     std::vector<FragmentSet> sets;        ///< bounded

@@ -31,6 +31,7 @@ struct TrackerLimits {
     std::size_t peers = 100'000;
     std::size_t findings = 10'000;
     std::size_t proven_sources = 4'096;
+    std::size_t events = 65'536; ///< not taken yet
     /// Timeline entries of all handshakes together; the least useful handshakes go.
     std::size_t messages = 400'000;
     Duration reorder_window = std::chrono::milliseconds(50);

@@ -14,7 +14,7 @@ constexpr std::size_t max_entries = 4096;
 constexpr std::size_t max_name_bytes = 64;
 constexpr std::size_t min_prefix_bytes = 4;
 constexpr std::size_t max_prefix_bytes = 64;
-constexpr std::size_t max_word_bytes = 32;
+constexpr std::size_t max_word_bytes = VendorWord::max_bytes;
 
 struct DefaultRow {
     std::string_view name;
@@ -124,11 +124,20 @@ Result<VendorId, std::string> parse_line(std::string_view line) {
     if (prefix->size() < min_prefix_bytes || prefix->size() > max_prefix_bytes)
         return fail(std::string("the prefix must be 4 to 64 bytes long"));
     if (word.size() > max_word_bytes || !is_word(word))
-        return fail(std::string("the vendor word must be 1 to 32 of a-z, 0-9, '_' and '-'"));
+        return fail(std::string("the vendor word must be 1 to 15 of a-z, 0-9, '_' and '-'"));
     return VendorId{std::string(name), std::move(*prefix), std::string(word)};
 }
 
 } // namespace
+
+VendorWord::VendorWord(std::string_view text) noexcept
+    : size_(static_cast<std::uint8_t>(std::min(text.size(), max_bytes))) {
+    std::copy_n(text.begin(), size_, text_.begin());
+}
+
+std::string operator+(std::string text, const VendorWord& word) {
+    return std::move(text.append(word.view()));
+}
 
 std::vector<VendorId> default_vendor_ids() {
     std::vector<VendorId> ids;

@@ -3,6 +3,7 @@
 
 #include "plugin/result.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,6 +11,29 @@
 #include <vector>
 
 namespace ikefrag {
+
+/// A hint word of the vendor table ("windows"), kept in place.
+class VendorWord {
+public:
+    static constexpr std::size_t max_bytes = 15;
+
+    VendorWord() = default;
+    /// What does not fit is cut off.
+    VendorWord(std::string_view text) noexcept;
+    VendorWord(const char* text) noexcept : VendorWord(std::string_view(text)) {}
+    VendorWord(const std::string& text) noexcept : VendorWord(std::string_view(text)) {}
+
+    [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    operator std::string_view() const noexcept { return view(); }
+    operator std::string() const { return std::string(view()); }
+    bool operator==(const VendorWord&) const = default;
+
+private:
+    std::array<char, max_bytes> text_{};
+    std::uint8_t size_ = 0;
+};
+[[nodiscard]] std::string operator+(std::string text, const VendorWord& word);
 
 /// A vendor ID to know: `prefix` are the first bytes of the payload's data.
 struct VendorId {
@@ -31,7 +55,7 @@ struct VendorIdError {
 /// comment line, empty lines are allowed.
 ///
 /// In:      name: 1 to 64 printable ASCII characters; prefix: 4 to 64 bytes as hex digits, spaces
-///          between them allowed; vendor word: 1 to 32 of a-z, 0-9, `_` and `-`
+///          between them allowed; vendor word: 1 to 15 of a-z, 0-9, `_` and `-`
 /// Errors:  all of them, each with its line: a missing field, a bad character, a length out of
 ///          bounds, a prefix given twice, more than 4096 entries
 [[nodiscard]] Result<std::vector<VendorId>, std::vector<VendorIdError>>

@@ -35,7 +35,7 @@ struct Entry {
     Answer answer = Answer::none;
     Basis evidence = Basis::none; ///< why it counts as established; none: it does not
     Stage stage = Stage::init;
-    bool counted_in_progress = false;
+    bool running_now = false;
     bool after_answer = false; ///< something followed the last IKE_AUTH answer
     bool tail_pending = false; ///< tails of an unknown message came after the last answer
     bool has_findings = false;
@@ -50,8 +50,8 @@ struct Entry {
     Links created;          ///< in order of the first message
     Links used;             ///< in order of the latest message
     Links same_pair;        ///< `after`: the next older of the pair
+    Links running;          ///< of those not ended, in order of the latest message
     TimePoint review_due;   ///< zero: none
-    TimePoint wake;         ///< earliest deadline queued; zero: none
 };
 
 } // namespace ikefrag

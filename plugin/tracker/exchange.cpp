@@ -2,6 +2,9 @@
 #include "plugin/tracker/state.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +20,8 @@ constexpr std::uint8_t ike_session_resume = 38;
 constexpr std::uint8_t informational = 37;
 constexpr std::uint8_t create_child_sa = 36;
 constexpr std::uint8_t ike_intermediate = 43;
-constexpr std::size_t max_vendor_ids = 16;
+/// Lists that clients share, of vendor IDs and of transforms; with more, all are learnt anew.
+constexpr std::size_t max_shared_lists = 256;
 
 /// Whether `answer` goes back the way `request` came: to the address and port that asked, from
 /// the one that was asked — as seen here, or as our own NAT rewrote it.
@@ -30,12 +34,6 @@ bool goes_back(const MessageRecord& request,
     if (source == request.destination || source == request.left_destination) return true;
     const auto server = policy.server_of(source.address);
     return server && server == policy.server_of(request.destination.address);
-}
-
-void add_vendor(SideFacts& side, std::string name) {
-    if (side.vendor_ids.size() >= max_vendor_ids) return;
-    if (std::find(side.vendor_ids.begin(), side.vendor_ids.end(), name) == side.vendor_ids.end())
-        side.vendor_ids.push_back(std::move(name));
 }
 
 std::string hex(const UnknownVendor& vendor) {
@@ -111,7 +109,7 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
         const bool goes_on = !is_opening && is_opening_exchange(2, asked.type);
         if (header.message_id > asked.message_id || with_cookie || goes_on)
             doubt_view(entry, asked, sighting.time);
-        if (asked.any || !sighting.repeat) reopen(entry);
+        if (asked.any || !sighting.repeat) reopen(index);
         asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
         entry.tail_pending = false;
         if (sighting.from_initiator) {
@@ -150,7 +148,7 @@ void Tracker::State::apply_response(std::uint32_t index, const Sighting& sightin
     if (!is_current) return;
     asked.answer_part = true;
     if (!sighting.whole || sighting.item.seen.refused || sighting.repeat) return;
-    if (!asked.answered) reopen(entry);
+    if (!asked.answered) reopen(index);
     asked.answered = true;
     if (sighting.from_initiator) return;
     entry.tail_pending = false;
@@ -236,15 +234,50 @@ void Tracker::State::learn_side(Entry& entry, const Sighting& sighting) {
     const auto& opening = *sighting.opening;
     if (opening.source_as_sent) side.behind_nat = !*opening.source_as_sent;
     if (opening.destination_as_sent) side.other_behind_nat = !*opening.destination_as_sent;
-    for (const auto vendor : opening.vendors) {
-        const auto& known = vendors_.at(vendor);
-        add_vendor(side, known.name);
-        if (side.vendor.empty()) side.vendor = known.vendor;
+    for (const auto vendor : opening.vendors)
+        if (side.vendor.empty()) side.vendor = vendors_.at(vendor).vendor;
+    if (!opening.vendors.empty() || !opening.unknown_vendors.empty()) {
+        auto list = vendor_list(opening);
+        for (const auto& earlier : side.vendor_ids)
+            if (std::find(list.begin(), list.end(), earlier) == list.end()) list.push_back(earlier);
+        side.vendor_ids = std::move(list);
     }
-    for (const auto& vendor : opening.unknown_vendors) add_vendor(side, hex(vendor));
-    if (opening.transforms.empty()) return;
-    auto& transforms = sighting.from_initiator ? handshake.offered : handshake.chosen;
-    transforms.assign(opening.transforms.begin(), opening.transforms.end());
+    if (!opening.transforms.empty())
+        (sighting.from_initiator ? handshake.offered : handshake.chosen) = transform_list(opening);
+}
+
+SharedList<std::string> Tracker::State::vendor_list(const OpeningFacts& opening) {
+    std::array<std::uint64_t, 1 + 16 + 8 * 3> words{opening.vendors.size()};
+    std::size_t count = 1;
+    for (const auto vendor : opening.vendors) words[count++] = vendor;
+    for (const auto& vendor : opening.unknown_vendors) {
+        std::memcpy(&words[count], vendor.start.data(), vendor.start.size());
+        words[count + 2] = vendor.bytes;
+        count += 3;
+    }
+    const auto key = keys.of_words(std::span(words).first(count));
+    if (const auto known = vendor_lists_.find(key); known != vendor_lists_.end())
+        return known->second;
+    std::vector<std::string> names;
+    for (const auto vendor : opening.vendors) names.push_back(vendors_.at(vendor).name);
+    for (const auto& vendor : opening.unknown_vendors) names.push_back(hex(vendor));
+    if (vendor_lists_.size() == max_shared_lists) vendor_lists_.clear();
+    return vendor_lists_[key] = SharedList<std::string>(std::move(names));
+}
+
+SharedList<Transform> Tracker::State::transform_list(const OpeningFacts& opening) {
+    std::array<std::uint64_t, 32> words{};
+    std::size_t count = 0;
+    for (const auto& transform : opening.transforms)
+        words[count++] = std::uint64_t{transform.version} << 40 |
+                         std::uint64_t{transform.type} << 32 | std::uint64_t{transform.id} << 16 |
+                         transform.key_bits;
+    const auto key = keys.of_words(std::span(words).first(count));
+    if (const auto known = transform_lists_.find(key); known != transform_lists_.end())
+        return known->second;
+    if (transform_lists_.size() == max_shared_lists) transform_lists_.clear();
+    return transform_lists_[key] =
+               SharedList<Transform>({opening.transforms.begin(), opening.transforms.end()});
 }
 
 // IKEv1 -----------------------------------------------------------------------------------------
@@ -275,7 +308,7 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
         return;
     }
     if (repeat || (sighting.repeat && !sighting.facts.is_vendor_fragment)) return;
-    reopen(entry);
+    reopen(index);
     auto& count = entry.v1_messages[sighting.from_initiator ? 0 : 1];
     if (count < 255) ++count;
     learn_side(entry, sighting);

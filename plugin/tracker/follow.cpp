@@ -131,7 +131,6 @@ void Tracker::State::follow_message(const MessageItem& item, TimePoint time, Leg
     const bool nothing_to_say = handshake.messages.size() == 1 && record.ip_fragments == 0 &&
                                 !record.refused && record.role == Role::request;
     if (!handshake.ended && !nothing_to_say) request_review(index, time);
-    schedule(index);
     evict();
 }
 
@@ -201,11 +200,9 @@ std::uint32_t Tracker::State::add_handshake(const MessageFacts& facts,
     const bool source_is_initiator =
         header.major == 1 ? source_is_client || is_first : header.is_from_initiator();
 
-    const auto index = handshakes.add(header.initiator_spi, header.major, pair);
+    const auto index = handshakes.add(header.initiator_spi, header.major, pair, next_number_++);
     auto& entry = handshakes.at(index);
     auto& handshake = entry.handshake;
-    handshake.number = next_number_++;
-    by_number_.emplace(handshake.number, index);
     handshake.client = source_is_client ? source : destination;
     handshake.server = source_is_client ? destination : source;
     handshake.client_is_initiator = source_is_client == source_is_initiator;
@@ -218,7 +215,7 @@ std::uint32_t Tracker::State::add_handshake(const MessageFacts& facts,
     entry.client_address = static_cast<std::uint32_t>(keys.of(handshake.client.address));
     if (!handshake.mid_stream && !handshake.probe)
         ++tally_of(handshake).counts.started[handshake.version];
-    count_stage(entry, true);
+    set_running(index, true);
     emit(time, HandshakeStarted{handshake.number});
     return index;
 }
@@ -331,6 +328,8 @@ void Tracker::State::append(Entry& entry, MessageRecord record) {
         ++entry.handshake.messages_forgotten;
         --message_count_;
     }
+    // A stranger's single message takes room for one; who goes on, for a whole handshake.
+    if (messages.size() == 1) messages.reserve(6);
     messages.push_back(std::move(record));
     ++message_count_;
 }
@@ -341,6 +340,12 @@ void Tracker::State::follow_addresses(std::uint32_t index, const Sighting& sight
     auto& handshake = entry.handshake;
     const auto& [source, destination] =
         std::tie(sighting.item.seen.source, sighting.item.seen.destination);
+    if (!handshake.messages.empty()) {
+        const auto& before = handshake.messages.back();
+        const bool same = before.source == source && before.destination == destination;
+        const bool back = before.source == destination && before.destination == source;
+        if (!before.unasked && (same || back)) return;
+    }
     const auto& client = sighting.from_client ? source : destination;
     const auto& server = sighting.from_client ? destination : source;
     entry.client_endpoint = static_cast<std::uint32_t>(keys.of(client));

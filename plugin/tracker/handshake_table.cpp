@@ -31,6 +31,8 @@ std::uint64_t Keys::of(const Endpoint& endpoint) const noexcept {
     return hash_(all);
 }
 
+std::uint64_t Keys::of(std::uint64_t number) const noexcept { return hash_(std::span(&number, 1)); }
+
 std::uint64_t Keys::of_pair(const IpAddress& a, const IpAddress& b) const noexcept {
     const auto& low = std::min(a, b);
     const auto& high = std::max(a, b);
@@ -52,11 +54,22 @@ std::uint32_t HandshakeTable::find_pair(std::uint64_t pair) const {
                          [&](std::uint32_t index) { return entries_.at(index).pair == pair; });
 }
 
-std::uint32_t HandshakeTable::add(const Spi& spi, std::uint8_t version, std::uint64_t pair) {
+std::uint32_t HandshakeTable::find_number(std::uint64_t number) const {
+    return by_number_.find(keys_.of(number), [&](std::uint32_t index) {
+        return entries_.at(index).handshake.number == number;
+    });
+}
+
+std::uint32_t HandshakeTable::add(const Spi& spi,
+                                  std::uint8_t version,
+                                  std::uint64_t pair,
+                                  std::uint64_t number) {
     const auto index = entries_.make();
     auto& entry = entries_.at(index);
     entry.handshake.initiator_spi = spi;
     entry.handshake.version = version;
+    entry.handshake.number = number;
+    by_number_.insert(keys_.of(number), index);
     entry.pair = pair;
     by_spi_.insert(keys_.of(spi, version), index);
     link_pair(index);
@@ -69,13 +82,28 @@ void HandshakeTable::remove(std::uint32_t index) {
     const auto& entry = entries_.at(index);
     unlink_pair(index);
     by_spi_.erase(keys_.of(entry.handshake.initiator_spi, entry.handshake.version), index);
+    by_number_.erase(keys_.of(entry.handshake.number), index);
     created_.remove(entries_, index);
+    if (entry.running_now) running_.remove(entries_, index);
     (entry.strong ? strong_ : weak_).remove(entries_, index);
     entries_.destroy(index);
 }
 
 void HandshakeTable::touch(std::uint32_t index) {
-    (entries_.at(index).strong ? strong_ : weak_).move_to_back(entries_, index);
+    const auto& entry = entries_.at(index);
+    (entry.strong ? strong_ : weak_).move_to_back(entries_, index);
+    if (entry.running_now) running_.move_to_back(entries_, index);
+}
+
+void HandshakeTable::set_running(std::uint32_t index, bool is_running) {
+    auto& entry = entries_.at(index);
+    if (entry.running_now == is_running) return;
+    entry.running_now = is_running;
+    if (is_running) {
+        running_.push_back(entries_, index);
+    } else {
+        running_.remove(entries_, index);
+    }
 }
 
 void HandshakeTable::promote(std::uint32_t index) {

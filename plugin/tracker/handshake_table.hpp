@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace ikefrag {
 
@@ -21,6 +22,10 @@ public:
     [[nodiscard]] std::uint64_t of(const Spi& spi, std::uint8_t version) const noexcept;
     [[nodiscard]] std::uint64_t of(const IpAddress& address) const noexcept;
     [[nodiscard]] std::uint64_t of(const Endpoint& endpoint) const noexcept;
+    [[nodiscard]] std::uint64_t of(std::uint64_t number) const noexcept;
+    [[nodiscard]] std::uint64_t of_words(std::span<const std::uint64_t> words) const noexcept {
+        return hash_(words);
+    }
     /// The same for both orders.
     [[nodiscard]] std::uint64_t of_pair(const IpAddress& a, const IpAddress& b) const noexcept;
 
@@ -37,10 +42,12 @@ public:
     explicit HandshakeTable(const Keys& keys) : keys_(keys) {}
 
     [[nodiscard]] std::uint32_t find(const Spi& spi, std::uint8_t version) const;
+    [[nodiscard]] std::uint32_t find_number(std::uint64_t number) const;
     /// The newest handshake between two addresses; follow Entry::same_pair for older ones.
     [[nodiscard]] std::uint32_t find_pair(std::uint64_t pair) const;
     /// A new one, the newest of its pair.
-    std::uint32_t add(const Spi& spi, std::uint8_t version, std::uint64_t pair);
+    std::uint32_t
+    add(const Spi& spi, std::uint8_t version, std::uint64_t pair, std::uint64_t number);
     void remove(std::uint32_t index);
     void touch(std::uint32_t index);
     /// Its client showed that it receives.
@@ -48,6 +55,10 @@ public:
     /// Its latest addresses are another pair's now.
     void move_pair(std::uint32_t index, std::uint64_t pair);
 
+    /// Whether it is among those not ended.
+    void set_running(std::uint32_t index, bool is_running);
+    /// The one not ended that was silent for longest.
+    [[nodiscard]] std::uint32_t most_silent() const noexcept { return running_.first(); }
     /// The one to give up first.
     [[nodiscard]] std::uint32_t least_useful() const noexcept;
     [[nodiscard]] Entry& at(std::uint32_t index) noexcept { return entries_.at(index); }
@@ -64,7 +75,9 @@ private:
     Slab<Entry> entries_;
     HashIndex by_spi_;
     HashIndex by_pair_;
+    HashIndex by_number_;
     IndexList<Entry, &Entry::created> created_;
+    IndexList<Entry, &Entry::running> running_;
     IndexList<Entry, &Entry::used> weak_;
     IndexList<Entry, &Entry::used> strong_;
 };

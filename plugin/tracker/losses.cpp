@@ -157,7 +157,7 @@ void Tracker::State::apply_lost(
                             asked.type != header.exchange_type;
         if (is_new) {
             if (header.message_id > asked.message_id) doubt_view(entry, asked, time);
-            reopen(entry);
+            reopen(index);
             asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
             if (record.from_initiator) entry.answer = Answer::none;
         }

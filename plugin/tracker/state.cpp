@@ -25,7 +25,6 @@ constexpr auto loss_mutes = seconds(10);
 constexpr auto start_mutes = seconds(60);
 /// Source: DIAGNOSES §1.6, precondition (a).
 constexpr auto half_view_mutes = minutes(10);
-constexpr std::size_t max_events = 65'536;
 constexpr std::size_t max_half_view_servers = 4'096;
 
 std::vector<ServerTally> make_tallies(const Policy& policy) {
@@ -69,47 +68,45 @@ void Tracker::State::drain(TimePoint until) {
 }
 
 void Tracker::State::run_deadlines(TimePoint until) {
-    while (!deadlines_.empty() && deadlines_.top().time <= until) {
-        const auto due = deadlines_.top();
-        deadlines_.pop();
-        if (!handshakes.holds(due.index)) continue;
-        auto& entry = handshakes.at(due.index);
-        if (entry.handshake.number != due.number || entry.wake != due.time) continue;
-        entry.wake = {};
-        now_ = std::max(now_, due.time);
-        if (!entry.handshake.ended && entry.handshake.last_time + idle_end <= due.time) {
-            finish(due.index, due.time);
-        } else if (entry.review_due != TimePoint{} && entry.review_due <= due.time) {
-            review(entry, due.time);
+    for (;;) {
+        const auto end = next_end();
+        const bool review_first = !reviews_.empty() && (!end || reviews_.top().time <= *end);
+        if (review_first) {
+            if (reviews_.top().time > until) break;
+            run_review();
+        } else {
+            if (!end || *end > until) break;
+            now_ = std::max(now_, *end);
+            const auto index = handshakes.most_silent();
+            settle(index, conclude(handshakes.at(index)), now_);
         }
-        schedule(due.index);
     }
     now_ = std::max(now_, until);
 }
 
+/// When the handshake that was silent for longest ends.
+std::optional<TimePoint> Tracker::State::next_end() const {
+    const auto index = handshakes.most_silent();
+    if (index == no_index) return std::nullopt;
+    return handshakes.at(index).handshake.last_time + idle_end;
+}
+
+void Tracker::State::run_review() {
+    const auto due = reviews_.top();
+    reviews_.pop();
+    if (!handshakes.holds(due.index)) return;
+    const auto& entry = handshakes.at(due.index);
+    if (entry.handshake.number != due.number || entry.review_due != due.time) return;
+    now_ = std::max(now_, due.time);
+    review(due.index, due.time);
+}
+
 std::optional<TimePoint> Tracker::State::next_deadline() const {
     auto next = window_.oldest_time();
-    if (!deadlines_.empty() && (!next || deadlines_.top().time < *next))
-        next = deadlines_.top().time;
+    if (!reviews_.empty() && (!next || reviews_.top().time < *next)) next = reviews_.top().time;
+    if (const auto end = next_end(); end && (!next || *end < *next)) next = end;
     if (next) *next += limits.reorder_window;
     return next;
-}
-
-/// Queues the next thing to do for a handshake, unless something as early is queued.
-void Tracker::State::schedule(std::uint32_t index) {
-    const auto& entry = handshakes.at(index);
-    std::optional<TimePoint> next;
-    if (!entry.handshake.ended) next = entry.handshake.last_time + idle_end;
-    if (entry.review_due != TimePoint{} && (!next || entry.review_due < *next))
-        next = entry.review_due;
-    if (next) wake(index, *next);
-}
-
-void Tracker::State::wake(std::uint32_t index, TimePoint time) {
-    auto& entry = handshakes.at(index);
-    if (entry.wake != TimePoint{} && entry.wake <= time) return;
-    entry.wake = time;
-    deadlines_.push({time, entry.handshake.number, index});
 }
 
 // Observations ----------------------------------------------------------------------------------
@@ -194,25 +191,28 @@ void Tracker::State::follow(const Item& item) {
 void Tracker::State::request_review(std::uint32_t index, TimePoint time) {
     auto& entry = handshakes.at(index);
     const auto due = time + review_delay;
-    if (entry.review_due == TimePoint{} || due < entry.review_due) entry.review_due = due;
-    schedule(index);
+    if (entry.review_due != TimePoint{} && entry.review_due <= due) return;
+    entry.review_due = due;
+    reviews_.push({due, entry.handshake.number, index});
 }
 
-void Tracker::State::review(Entry& entry, TimePoint time) {
+void Tracker::State::review(std::uint32_t index, TimePoint time) {
+    auto& entry = handshakes.at(index);
     mute_where_unsure(entry);
     diagnostician.review(entry.handshake, time);
     take_steps();
-    const auto again =
-        entry.handshake.ended ? std::nullopt : diagnostician.review_at(entry.handshake, time);
+    entry.review_due = {};
+    if (entry.handshake.ended) return;
+    const auto again = diagnostician.review_at(entry.handshake, time);
     // A deadline that is no later than now would keep us here for ever.
-    entry.review_due = again ? std::max(*again, time + review_delay) : TimePoint{};
+    if (again) request_review(index, std::max(*again - review_delay, time));
 }
 
 void Tracker::State::take_steps() {
     for (auto& step : diagnostician.take_steps()) {
         const auto& finding = step.finding;
-        if (const auto known = by_number_.find(finding.handshake); known != by_number_.end())
-            handshakes.at(known->second).has_findings = true;
+        if (const auto index = handshakes.find_number(finding.handshake); index != no_index)
+            handshakes.at(index).has_findings = true;
         switch (step.change) {
         case Diagnostician::Change::opened: {
             const auto server = finding.server_index.value_or(tallies_.size() - 1);
@@ -232,7 +232,7 @@ void Tracker::State::take_steps() {
 }
 
 void Tracker::State::emit(TimePoint time, decltype(Event::what) what) {
-    if (events_.size() == max_events) {
+    if (events_.size() >= limits.events) {
         events_.pop_front();
         ++totals_.events_lost;
     }
@@ -252,35 +252,30 @@ void Tracker::State::evict() {
         if (index == no_index) return;
         auto& entry = handshakes.at(index);
         if (!entry.handshake.ended) {
-            count_stage(entry, false);
+            set_running(index, false);
             entry.handshake.ended = true;
             const auto [outcome, basis] = conclude(entry);
             entry.handshake.outcome = outcome;
             entry.handshake.basis = basis;
-            if (entry.has_findings) review(entry, now_);
+            if (entry.has_findings) review(index, now_);
         }
         message_count_ -= entry.handshake.messages.size();
-        by_number_.erase(entry.handshake.number);
         handshakes.remove(index);
         ++totals_.evicted_handshakes;
     }
-}
-
-void Tracker::State::finish(std::uint32_t index, TimePoint time) {
-    auto& entry = handshakes.at(index);
-    settle(entry, conclude(entry), time);
 }
 
 void Tracker::State::establish(std::uint32_t index, Basis basis, TimePoint time) {
     auto& entry = handshakes.at(index);
     if (entry.evidence != Basis::none || entry.handshake.half_view) return;
     entry.evidence = basis;
-    settle(entry, {Outcome::established, basis}, time);
+    settle(index, {Outcome::established, basis}, time);
 }
 
-void Tracker::State::settle(Entry& entry, Conclusion conclusion, TimePoint time) {
+void Tracker::State::settle(std::uint32_t index, Conclusion conclusion, TimePoint time) {
+    set_running(index, false);
+    auto& entry = handshakes.at(index);
     auto& handshake = entry.handshake;
-    count_stage(entry, false);
     handshake.outcome = conclusion.outcome;
     handshake.basis = conclusion.basis;
     handshake.ended = true;
@@ -289,26 +284,32 @@ void Tracker::State::settle(Entry& entry, Conclusion conclusion, TimePoint time)
             ++tally_of(handshake)
                   .row(set.exchange.version, set.exchange.type, set.role)
                   .skf_incomplete;
-    review(entry, time);
+    review(index, time);
     note_end(entry, time);
     emit(time, HandshakeEnded{handshake.number});
 }
 
 /// Something new came after the end: the client took long, or we were wrong.
-void Tracker::State::reopen(Entry& entry) {
-    if (!entry.handshake.ended || entry.handshake.outcome == Outcome::established) return;
-    entry.handshake.ended = false;
-    entry.handshake.outcome = Outcome::in_progress;
-    entry.handshake.basis = Basis::none;
-    count_stage(entry, true);
+void Tracker::State::reopen(std::uint32_t index) {
+    auto& handshake = handshakes.at(index).handshake;
+    if (!handshake.ended || handshake.outcome == Outcome::established) return;
+    handshake.ended = false;
+    handshake.outcome = Outcome::in_progress;
+    handshake.basis = Basis::none;
+    set_running(index, true);
 }
 
-void Tracker::State::count_stage(Entry& entry, bool running) {
-    if (entry.counted_in_progress == running) return;
-    entry.counted_in_progress = running;
+void Tracker::State::set_running(std::uint32_t index, bool is_running) {
+    const auto& entry = handshakes.at(index);
+    if (entry.running_now == is_running) return;
+    handshakes.set_running(index, is_running);
+    count_stage(entry, is_running);
+}
+
+void Tracker::State::count_stage(const Entry& entry, bool add) {
     auto& count =
         tally_of(entry.handshake).counts.in_progress[static_cast<std::size_t>(entry.stage)];
-    if (running) {
+    if (add) {
         ++count;
         ++in_progress;
     } else {
@@ -319,10 +320,9 @@ void Tracker::State::count_stage(Entry& entry, bool running) {
 
 void Tracker::State::set_stage(Entry& entry, Stage stage) {
     if (entry.stage == stage) return;
-    const bool counted = entry.counted_in_progress;
-    count_stage(entry, false);
+    if (entry.running_now) count_stage(entry, false);
     entry.stage = stage;
-    count_stage(entry, counted);
+    if (entry.running_now) count_stage(entry, true);
 }
 
 TimePoint Tracker::State::server_muted_until(const Handshake& handshake) const {
@@ -388,15 +388,15 @@ void Tracker::State::set_policy(PolicyPointer next) {
     for (auto i = handshakes.first(); i != no_index; i = handshakes.at(i).created.after) {
         auto& entry = handshakes.at(i);
         entry.handshake.server_index = policy->server_of(entry.handshake.server.address);
-        if (!entry.counted_in_progress) continue;
+        if (!entry.running_now) continue;
         ++tally_of(entry.handshake).counts.in_progress[static_cast<std::size_t>(entry.stage)];
     }
     diagnostician.set_policy(policy);
 }
 
 const Handshake* Tracker::State::find_handshake(std::uint64_t number) const {
-    const auto found = by_number_.find(number);
-    return found == by_number_.end() ? nullptr : &handshakes.at(found->second).handshake;
+    const auto index = handshakes.find_number(number);
+    return index == no_index ? nullptr : &handshakes.at(index).handshake;
 }
 
 const TrackerTotals& Tracker::State::totals() const {

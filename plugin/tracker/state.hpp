@@ -87,18 +87,18 @@ private:
     void drain(TimePoint until);
     void run_deadlines(TimePoint until);
     void follow(const Item& item);
-    void schedule(std::uint32_t index);
-    void wake(std::uint32_t index, TimePoint time);
-    void review(Entry& entry, TimePoint time);
+    [[nodiscard]] std::optional<TimePoint> next_end() const;
+    void run_review();
+    void review(std::uint32_t index, TimePoint time);
     void request_review(std::uint32_t index, TimePoint time);
     void take_steps();
     void emit(TimePoint time, decltype(Event::what) what);
     void evict();
-    void finish(std::uint32_t index, TimePoint time);
-    void settle(Entry& entry, Conclusion conclusion, TimePoint time);
-    void reopen(Entry& entry);
+    void settle(std::uint32_t index, Conclusion conclusion, TimePoint time);
+    void reopen(std::uint32_t index);
+    void set_running(std::uint32_t index, bool is_running);
     void establish(std::uint32_t index, Basis basis, TimePoint time);
-    void count_stage(Entry& entry, bool in_progress);
+    void count_stage(const Entry& entry, bool add);
     void set_stage(Entry& entry, Stage stage);
     void mute_where_unsure(Entry& entry);
     void doubt_view(Entry& entry, const Asked& before, TimePoint time);
@@ -136,6 +136,8 @@ private:
     void look_for_evidence(std::uint32_t index, const Sighting& sighting);
     [[nodiscard]] bool answers_request(const Entry& entry, const Sighting& sighting) const;
     void learn_side(Entry& entry, const Sighting& sighting);
+    [[nodiscard]] SharedList<std::string> vendor_list(const OpeningFacts& opening);
+    [[nodiscard]] SharedList<Transform> transform_list(const OpeningFacts& opening);
 
     // losses.cpp
     void follow_lost(const LostItem& item, TimePoint time, Leg leg);
@@ -154,6 +156,7 @@ private:
     void note_path_mtu(Entry& entry, Direction direction, std::uint32_t bytes, TimePoint time);
     void note_peer_mtu(const Entry& entry, TimePoint time);
 
+    /// When a handshake is to be reviewed; void where its review_due is another.
     struct Deadline {
         TimePoint time;
         std::uint64_t number;
@@ -179,8 +182,9 @@ private:
     ReorderWindow window_;
     Slab<OpeningFacts> openings_;
     std::uint32_t spare_opening_ = no_index;
-    std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> deadlines_;
-    std::unordered_map<std::uint64_t, std::uint32_t> by_number_;
+    std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> reviews_;
+    std::unordered_map<std::uint64_t, SharedList<std::string>> vendor_lists_;
+    std::unordered_map<std::uint64_t, SharedList<Transform>> transform_lists_;
     std::deque<Event> events_;
     std::deque<Leaving> leaving_;      ///< few, and none older than 100 ms
     std::vector<ServerTally> tallies_; ///< one for each configured server, then unlisted

@@ -78,7 +78,7 @@ TEST_CASE("vendor-ID file: what is refused, with its line", "[ike]") {
     const std::string no_prefix = "expected a tab and the hex prefix behind the name";
     const std::string no_hex = "the prefix must be pairs of hex digits";
     const std::string prefix_bounds = "the prefix must be 4 to 64 bytes long";
-    const std::string word_bounds = "the vendor word must be 1 to 32 of a-z, 0-9, '_' and '-'";
+    const std::string word_bounds = "the vendor word must be 1 to 15 of a-z, 0-9, '_' and '-'";
     const Case cases[] = {
         {"no tab",                      "just a name",                           no_prefix          },
         {"no name",                     "\t01020304",                            name_bounds        },
