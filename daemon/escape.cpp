@@ -49,7 +49,7 @@ std::string escape_terminal(std::string_view text) {
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {
-        if (is_printable(c) && c != '\\')
+        if (is_printable(c))
             out += c;
         else
             append_hex(out, c);

@@ -8,7 +8,8 @@
 /// these functions only, one for each medium.
 namespace ikefrag {
 
-/// For a terminal or the log: bytes outside printable ASCII, and the backslash, as `\xNN`.
+/// For a terminal or the log: bytes outside printable ASCII as `\xNN`. A backslash stays: our own
+/// remedies hold commands with registry paths, to be copied as they are.
 [[nodiscard]] std::string escape_terminal(std::string_view text);
 
 /// For HTML text nodes and quoted attributes: the five markup characters as references, bytes

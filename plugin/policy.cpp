@@ -40,8 +40,10 @@ void RuleRows::assign(Policy& policy) {
         const auto known = std::find(names_.begin(), names_.end(), rule.name);
         auto row = static_cast<std::size_t>(known - names_.begin());
         if (known == names_.end()) {
-            if (names_.size() < capacity - 1) names_.push_back(rule.name);
-            else if (names_.size() < capacity) names_.emplace_back("further");
+            if (names_.size() < capacity - 1)
+                names_.push_back(rule.name);
+            else if (names_.size() < capacity)
+                names_.emplace_back("further");
             row = std::min(row, capacity - 1);
         }
         rule.counter_row = static_cast<std::uint16_t>(row);

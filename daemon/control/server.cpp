@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <system_error>
@@ -23,6 +24,7 @@ namespace {
 
 namespace json = boost::json;
 using Local = asio::local::stream_protocol;
+constexpr std::chrono::milliseconds accept_again_after{100};
 
 constexpr std::size_t max_request_depth = 8;
 
@@ -174,7 +176,7 @@ class ControlServer::State : public std::enable_shared_from_this<State> {
 public:
     State(asio::io_context& io, std::string path, Answer answer)
         : path_(std::move(path)), answer_(std::make_shared<const Answer>(std::move(answer))),
-          acceptor_(io) {}
+          acceptor_(io), pause_(io) {}
 
     void listen(asio::io_context& io, const std::string& group) {
         take_place(io);
@@ -199,6 +201,7 @@ public:
     void stop() {
         ErrorCode ignored;
         acceptor_.close(ignored);
+        pause_.cancel();
         for (const auto& session : std::exchange(sessions_, {}))
             if (const auto alive = session.lock()) alive->end();
         ::unlink(path_.c_str());
@@ -221,11 +224,20 @@ private:
     void accept() {
         acceptor_.async_accept([self = shared_from_this()](ErrorCode error, Local::socket socket) {
             if (error == asio::error::operation_aborted) return;
-            if (!error) self->open(std::move(socket));
+            if (error) return self->accept_later();
+            self->open(std::move(socket));
             if (self->open_ < max_control_clients)
                 self->accept();
             else
                 self->waiting_ = true;
+        });
+    }
+
+    /// No descriptors left, perhaps: asking again at once would only burn the processor.
+    void accept_later() {
+        pause_.expires_after(accept_again_after);
+        pause_.async_wait([self = shared_from_this()](ErrorCode stopped) {
+            if (!stopped && self->acceptor_.is_open()) self->accept();
         });
     }
 
@@ -248,6 +260,7 @@ private:
     std::string path_;
     std::shared_ptr<const Answer> answer_;
     Local::acceptor acceptor_;
+    asio::steady_timer pause_;
     std::vector<std::weak_ptr<Session>> sessions_;
     std::size_t open_ = 0;
     bool waiting_ = false;

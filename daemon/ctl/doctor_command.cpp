@@ -22,7 +22,8 @@ std::string mark_of(const Terminal& terminal, Standing standing) {
 
 ExitCode run(const Arguments& arguments, Terminal& terminal) {
     const auto rows = examine(
-        gather_host_facts(arguments.value("--config").value_or("/etc/ikefragd/ikefragd.toml")));
+        gather_host_facts(arguments.value("--config").value_or("/etc/ikefragd/ikefragd.toml"),
+                          arguments.value("--socket").value_or("")));
     if (terminal.json) {
         terminal.write(boost::json::serialize(to_json(rows)) + '\n');
     } else {

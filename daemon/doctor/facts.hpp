@@ -72,7 +72,9 @@ struct HostFacts {
 };
 
 /// Looks at this host. Takes up to some hundred milliseconds; changes nothing.
-[[nodiscard]] HostFacts gather_host_facts(const std::string& config_path);
+/// In: control_socket: where the daemon answers; empty: where the configuration says
+[[nodiscard]] HostFacts gather_host_facts(const std::string& config_path,
+                                          const std::string& control_socket);
 
 /// Pure readers, for tests.
 ///

@@ -139,9 +139,9 @@ std::string text_member(const boost::json::object& object, std::string_view key)
     return value != nullptr && value->is_string() ? boost::json::value_to<std::string>(*value) : "";
 }
 
-void ask_the_daemon(HostFacts& facts) {
-    const std::string socket =
-        facts.config ? facts.config->settings.control_socket : Settings{}.control_socket;
+void ask_the_daemon(HostFacts& facts, std::string socket) {
+    if (socket.empty())
+        socket = facts.config ? facts.config->settings.control_socket : Settings{}.control_socket;
     const auto status = ask_daemon(socket, "status", {});
     if (!status) return;
     facts.daemon = DaemonFacts{
@@ -188,7 +188,7 @@ std::optional<int> http_status(const Endpoint& endpoint) {
 
 } // namespace
 
-HostFacts gather_host_facts(const std::string& config_path) {
+HostFacts gather_host_facts(const std::string& config_path, const std::string& control_socket) {
     HostFacts facts;
     facts.is_root = geteuid() == 0;
     facts.config_path = config_path;
@@ -205,7 +205,7 @@ HostFacts gather_host_facts(const std::string& config_path) {
     look_at_rulesets(facts);
     look_at_kernel(facts);
     look_at_interfaces(facts);
-    ask_the_daemon(facts);
+    ask_the_daemon(facts, control_socket);
     if (facts.daemon && facts.config && !facts.config->settings.metrics_listen.empty())
         facts.metrics_status = http_status(facts.config->settings.metrics_listen.front());
     return facts;

@@ -165,14 +165,14 @@ std::optional<std::string> output_of(const char* program) {
     return text;
 }
 
+} // namespace
+
 std::uint64_t tracked_connections() {
     std::ifstream file("/proc/sys/net/netfilter/nf_conntrack_count");
     std::uint64_t count = 0;
     file >> count;
     return count;
 }
-
-} // namespace
 
 void read_nft_ruleset(std::string_view text, ConntrackFacts& facts) {
     Place place;

@@ -42,6 +42,9 @@ enum class ProbeMay : std::uint8_t { only_read, run_programs };
 /// Looks at the rulesets of nftables and, if it may, of iptables-legacy. Some milliseconds.
 [[nodiscard]] ConntrackFacts probe_conntrack(ProbeMay may = ProbeMay::only_read);
 
+/// Connections the kernel tracks in this namespace now; 0 also where that cannot be read. Cheap.
+[[nodiscard]] std::uint64_t tracked_connections();
+
 /// The parts that read text: pure.
 ///
 /// In:      what `nft -y list ruleset` prints (priorities as numbers)

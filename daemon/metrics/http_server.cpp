@@ -20,6 +20,7 @@ using Tcp = asio::ip::tcp;
 
 constexpr std::size_t max_connections = 8;
 constexpr auto connection_seconds = std::chrono::seconds(5);
+constexpr std::chrono::milliseconds accept_again_after{100};
 constexpr auto bind_again_after = std::chrono::seconds(10);
 constexpr std::uint32_t max_header_bytes = 8192;
 constexpr std::size_t max_target_bytes = 1024;
@@ -222,9 +223,18 @@ private:
             [self = shared_from_this(), &listener](ErrorCode error, Tcp::socket socket) {
                 listener.accepting = false;
                 if (error == asio::error::operation_aborted) return;
-                if (!error) self->open(std::move(socket));
+                if (error) return self->accept_later(listener);
+                self->open(std::move(socket));
                 self->accept(listener);
             });
+    }
+
+    /// No descriptors left, perhaps: asking again at once would only burn the processor.
+    void accept_later(Listener& listener) {
+        listener.again.expires_after(accept_again_after);
+        listener.again.async_wait([self = shared_from_this(), &listener](ErrorCode stopped) {
+            if (!stopped) self->accept(listener);
+        });
     }
 
     void open(Tcp::socket socket) {

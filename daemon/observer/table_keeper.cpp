@@ -167,6 +167,10 @@ std::optional<TimePoint> TableKeeper::keep(TimePoint now) {
             doubted_ = false;
         }
     }
+    // iptables' own rules change without a word to us; their effect shows.
+    const bool tracks = tracked_connections() > 0;
+    if (conntrack_.conntrack_users.empty() && tracks != conntrack_.conntrack_active)
+        rulesets_changed_ = true;
     if (rulesets_changed_ && now - probed_ >= probe_every) {
         probed_ = now;
         rulesets_changed_ = false;

@@ -24,6 +24,7 @@ equal "DNAT: two handshakes of vpn1 completed" 2 "$(metric ikefrag_handshakes_co
 equal "DNAT: IKE_AUTH went in IP fragments, to the server" 2 "$(metric ikefrag_fragmented_messages_total server=vpn1 exchange=IKE_AUTH role=request method=ip)"
 equal "DNAT: IKE_AUTH went in IP fragments, to the client" 2 "$(metric ikefrag_fragmented_messages_total server=vpn1 exchange=IKE_AUTH role=response method=ip)"
 equal "DNAT: nothing was refused" 0 "$(metric ikefrag_refusals_total)"
+lab_wait 10 metric_reaches ikefrag_conntrack_active -ge 1 || true
 equal "DNAT: connection tracking is told" 1 "$(metric ikefrag_conntrack_active)"
 ctl handshakes --json > "$LAB_DIR/handshakes.json"
 equal "DNAT: one handshake is one entry, on both sides of the NAT" 2 "$(jq '.handshakes | length' "$LAB_DIR/handshakes.json")"

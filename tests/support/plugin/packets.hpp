@@ -75,8 +75,8 @@ struct IpOptions {
     std::uint32_t offset = 0; ///< bytes
     bool more = false;
     bool dont_fragment = false;
-    Buffer ipv4_options{};                ///< padded to 4 by the maker
-    Buffer ipv6_before{};                 ///< extension headers in front of the Fragment header
+    Buffer ipv4_options{};              ///< padded to 4 by the maker
+    Buffer ipv6_before{};               ///< extension headers in front of the Fragment header
     std::uint8_t ipv6_before_type = 60; ///< what the first of them is
     bool ipv6_fragment_header = false;  ///< also where offset and more are zero: atomic
     std::uint32_t length_lie = 0;       ///< added to the length field

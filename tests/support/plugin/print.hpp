@@ -13,8 +13,7 @@
 namespace Catch {
 
 template <class E>
-requires(std::is_enum_v<E> && ikefrag::count_of<E> > 0)
-struct StringMaker<E> {
+requires(std::is_enum_v<E>&& ikefrag::count_of<E> > 0) struct StringMaker<E> {
     static std::string convert(E value) { return std::string(ikefrag::to_string(value)); }
 };
 

@@ -43,145 +43,145 @@ TEST_CASE("config: every mistake names its place, what was found and what was ex
           "[config]") {
     const Case cases[] = {
         {"unknown word",
-         "mode = \"gaurd\"\n",                             "c.toml:1:8: mode is \"gaurd\", expected one of \"observe\", \"guard\", \"exclusive\"; "
+         "mode = \"gaurd\"\n",                                            "c.toml:1:8: mode is \"gaurd\", expected one of \"observe\", \"guard\", \"exclusive\"; "
          "did "
          "you mean \"guard\"?\n"
          "    mode = \"gaurd\"\n"
-         "           ^\n"},
+         "           ^\n"                                                               },
         {"word far from all",
-         "mode = \"on\"\n",                                                 "c.toml:1:8: mode is \"on\", expected one of \"observe\", \"guard\", \"exclusive\"\n"
+         "mode = \"on\"\n",                                               "c.toml:1:8: mode is \"on\", expected one of \"observe\", \"guard\", \"exclusive\"\n"
          "    mode = \"on\"\n"
-         "           ^\n"},
+         "           ^\n"                                                                  },
         {"unknown section",
-         "[querue]\nfirst = 1\n",                                           "c.toml:1:2: unknown key \"querue\"; did you mean \"queue\"?\n"
+         "[querue]\nfirst = 1\n",                                         "c.toml:1:2: unknown key \"querue\"; did you mean \"queue\"?\n"
          "    [querue]\n"
-         "     ^\n"},
+         "     ^\n"                                                                  },
         {"unknown key",
-         "[queue]\n\tfrist = 1\n",                                          "c.toml:2:2: unknown key \"frist\" in queue; did you mean \"first\"?\n"
+         "[queue]\n\tfrist = 1\n",                                        "c.toml:2:2: unknown key \"frist\" in queue; did you mean \"first\"?\n"
          "     frist = 1\n"
-         "     ^\n"},
+         "     ^\n"                                                                 },
         {"unknown key near to none",
-         "[copy]\nxyz = 1\n",                                               "c.toml:2:1: unknown key \"xyz\" in copy; expected one of \"group\"\n"
+         "[copy]\nxyz = 1\n",                                             "c.toml:2:1: unknown key \"xyz\" in copy; expected one of \"group\"\n"
          "    xyz = 1\n"
-         "    ^\n"},
+         "    ^\n"                                                                       },
         {"wrong type",
-         "[queue]\nfail_open = 1\n",                                        "c.toml:2:13: queue.fail_open is 1, expected true or false\n"
+         "[queue]\nfail_open = 1\n",                                      "c.toml:2:13: queue.fail_open is 1, expected true or false\n"
          "    fail_open = 1\n"
-         "                ^\n"},
+         "                ^\n"                                                    },
         {"out of range",
-         "[limits]\nhold_seconds = 90\n",                                   "c.toml:2:16: limits.hold_seconds is 90, expected an integer 1..30\n"
+         "[limits]\nhold_seconds = 90\n",                                 "c.toml:2:16: limits.hold_seconds is 90, expected an integer 1..30\n"
          "    hold_seconds = 90\n"
-         "                   ^\n"},
+         "                   ^\n"                                            },
         {"a decimal number is no integer",
-         "[limits]\nhold_seconds = 5.5\n",                                  "c.toml:2:16: limits.hold_seconds is 5.5, expected an integer 1..30\n"
+         "[limits]\nhold_seconds = 5.5\n",                                "c.toml:2:16: limits.hold_seconds is 5.5, expected an integer 1..30\n"
          "    hold_seconds = 5.5\n"
-         "                   ^\n"},
+         "                   ^\n"                                           },
         {"a table in place of a value",
-         "[limits]\nhold_seconds = { s = 5 }\n",                            "c.toml:2:16: limits.hold_seconds is a table, expected an integer 1..30\n"
+         "[limits]\nhold_seconds = { s = 5 }\n",                          "c.toml:2:16: limits.hold_seconds is a table, expected an integer 1..30\n"
          "    hold_seconds = { s = 5 }\n"
-         "                   ^\n"},
+         "                   ^\n"                                     },
         {"a value in place of a section",
-         "limits = 5\n",                                                    "c.toml:1:10: limits is 5, expected a table\n"
+         "limits = 5\n",                                                  "c.toml:1:10: limits is 5, expected a table\n"
          "    limits = 5\n"
-         "             ^\n"},
+         "             ^\n"                                                                   },
         {"not TOML",
-         "mode = observe\n",                                                "c.toml:1:8: not TOML: Error while parsing value: could not determine value type\n"
+         "mode = observe\n",                                              "c.toml:1:8: not TOML: Error while parsing value: could not determine value type\n"
          "    mode = observe\n"
-         "           ^\n"},
+         "           ^\n"                                                                 },
         {"a server without name",
-         "[[server]]\naddresses = [\"203.0.113.5\"]\n",                     "c.toml:1:1: server needs a name\n"
+         "[[server]]\naddresses = [\"203.0.113.5\"]\n",                   "c.toml:1:1: server needs a name\n"
          "    [[server]]\n"
-         "    ^\n"},
+         "    ^\n"                                             },
         {"a server without addresses",
-         "[[server]]\nname = \"vpn1\"\n",                                   "c.toml:1:1: server needs addresses\n"
+         "[[server]]\nname = \"vpn1\"\n",                                 "c.toml:1:1: server needs addresses\n"
          "    [[server]]\n"
-         "    ^\n"},
+         "    ^\n"                                                           },
         {"a name that cannot be a label",
-         "[[server]]\nname = \"vpn 1\"\naddresses = [\"203.0.113.5\"]\n",   "c.toml:2:8: server.name is \"vpn 1\", expected a name of 1 to 64 letters, digits, '.', "
+         "[[server]]\nname = \"vpn 1\"\naddresses = [\"203.0.113.5\"]\n", "c.toml:2:8: server.name is \"vpn 1\", expected a name of 1 to 64 letters, digits, '.', "
          "'_' "
          "or '-'\n"
          "    name = \"vpn 1\"\n"
-         "           ^\n"},
+         "           ^\n"                    },
         {"bits behind the length",
-         "[[server]]\nname = 'v'\naddresses = ['203.0.113.5/24']\n",                    "c.toml:3:14: server.addresses is \"203.0.113.5/24\", expected no bits set behind the "
+         "[[server]]\nname = 'v'\naddresses = ['203.0.113.5/24']\n",      "c.toml:3:14: server.addresses is \"203.0.113.5/24\", expected no bits set behind the "
          "length; did you mean \"203.0.113.0/24\"?\n"
          "    addresses = ['203.0.113.5/24']\n"
-         "                 ^\n"},
+         "                 ^\n"                   },
         {"no address",
-         "[[server]]\nname = 'v'\naddresses = ['vpn.example']\n",                    "c.toml:3:14: server.addresses is \"vpn.example\", expected an address or a prefix, like "
+         "[[server]]\nname = 'v'\naddresses = ['vpn.example']\n",         "c.toml:3:14: server.addresses is \"vpn.example\", expected an address or a prefix, like "
          "\"203.0.113.5\" or \"2001:db8::/32\"\n"
          "    addresses = ['vpn.example']\n"
-         "                 ^\n"},
+         "                 ^\n"                      },
         {"not a list",
-         "[[server]]\nname = 'v'\naddresses = '203.0.113.5'\n",                  "c.toml:3:13: server.addresses is \"203.0.113.5\", expected a list\n"
+         "[[server]]\nname = 'v'\naddresses = '203.0.113.5'\n",           "c.toml:3:13: server.addresses is \"203.0.113.5\", expected a list\n"
          "    addresses = '203.0.113.5'\n"
-         "                ^\n"},
+         "                ^\n"                         },
         {"a value twice",
          "[transition]\niphttps = ['2001:db8::/32', '2001:db8::/32']\n",  "c.toml:2:29: transition.iphttps lists \"2001:db8::/32\" twice\n"
          "    iphttps = ['2001:db8::/32', '2001:db8::/32']\n"
          "                                ^\n"},
         {"an empty list",
-         "[ports]\nplain = []\n",                "c.toml:2:9: ports.plain is an empty list, expected at least one value (or leave the key "
+         "[ports]\nplain = []\n",                                         "c.toml:2:9: ports.plain is an empty list, expected at least one value (or leave the key "
          "out)\n"
          "    plain = []\n"
-         "            ^\n"},
+         "            ^\n"                                                           },
         {"a server name twice",
          "[[server]]\nname = 'v'\naddresses = ['203.0.113.5']\n"
-         "[[server]]\nname = 'v'\naddresses = ['203.0.113.6']\n",                       "c.toml:4:1: server \"v\" is defined twice, first in line 1\n"
+         "[[server]]\nname = 'v'\naddresses = ['203.0.113.6']\n",         "c.toml:4:1: server \"v\" is defined twice, first in line 1\n"
          "    [[server]]\n"
-         "    ^\n"},
+         "    ^\n"                                   },
         {"servers that overlap",
          "[[server]]\nname = 'a'\naddresses = ['203.0.113.0/24']\n"
-         "[[server]]\nname = 'b'\naddresses = ['203.0.113.6']\n",                   "c.toml:4:1: server \"b\" overlaps server \"a\": both have 203.0.113.6/32\n"
+         "[[server]]\nname = 'b'\naddresses = ['203.0.113.6']\n",         "c.toml:4:1: server \"b\" overlaps server \"a\": both have 203.0.113.6/32\n"
          "    [[server]]\n"
-         "    ^\n"},
+         "    ^\n"                                   },
         {"the reserved server name",
-         "[[server]]\nname = 'unlisted'\naddresses = ['203.0.113.5']\n",                         "c.toml:2:8: server.name is \"unlisted\", expected another name: this one is for servers "
+         "[[server]]\nname = 'unlisted'\naddresses = ['203.0.113.5']\n",  "c.toml:2:8: server.name is \"unlisted\", expected another name: this one is for servers "
          "not configured\n"
          "    name = 'unlisted'\n"
-         "           ^\n"},
+         "           ^\n"                     },
         {"half a mark",
-         "mark = { mask = 1 }\n",              "c.toml:1:8: mark needs both value and mask\n"
+         "mark = { mask = 1 }\n",                                         "c.toml:1:8: mark needs both value and mask\n"
          "    mark = { mask = 1 }\n"
-         "           ^\n"},
+         "           ^\n"                                                            },
         {"a mark beyond its mask",
-         "mark = { value = 3, mask = 1 }\n",                   "c.toml:1:18: mark.value sets bits that mark.mask does not cover\n"
+         "mark = { value = 3, mask = 1 }\n",                              "c.toml:1:18: mark.value sets bits that mark.mask does not cover\n"
          "    mark = { value = 3, mask = 1 }\n"
-         "                     ^\n"},
+         "                     ^\n"                                       },
         {"no port",
-         "[metrics]\nlisten = '127.0.0.1'\n",    "c.toml:2:10: metrics.listen is \"127.0.0.1\", expected an address and a port, like "
+         "[metrics]\nlisten = '127.0.0.1'\n",                             "c.toml:2:10: metrics.listen is \"127.0.0.1\", expected an address and a port, like "
          "\"127.0.0.1:9786\" or \"[::1]:9786\"\n"
          "    listen = '127.0.0.1'\n"
-         "             ^\n"},
+         "             ^\n"                                              },
         {"more held than the queue keeps",
-         "[limits]\ntable_packets = 8192\n",       "c.toml:2:17: limits.table_packets 8192 must be less than queue.max_length 8192: held "
+         "[limits]\ntable_packets = 8192\n",                              "c.toml:2:17: limits.table_packets 8192 must be less than queue.max_length 8192: held "
          "packets wait in the kernel's queue\n"
          "    table_packets = 8192\n"
-         "                    ^\n"},
+         "                    ^\n"                                        },
         {"a port of both kinds",
-         "[ports]\nplain = [500, 4500]\n",                    "c.toml:2:9: port 4500 is in both ports.plain and ports.marked\n"
+         "[ports]\nplain = [500, 4500]\n",                                "c.toml:2:9: port 4500 is in both ports.plain and ports.marked\n"
          "    plain = [500, 4500]\n"
-         "            ^\n"},
+         "            ^\n"                                                  },
         {"a relative path",
-         "[control]\nsocket = 'run/c.sock'\n", "c.toml:2:10: control.socket is \"run/c.sock\", expected an absolute path of at most 107 "
+         "[control]\nsocket = 'run/c.sock'\n",                            "c.toml:2:10: control.socket is \"run/c.sock\", expected an absolute path of at most 107 "
          "letters, without spaces and \"..\"\n"
          "    socket = 'run/c.sock'\n"
-         "             ^\n"},
+         "             ^\n"                                             },
         {"hostile bytes are shown, not sent",
-         "mode = \"\\u001b[2J\" # \xc3\xa9\n",          "c.toml:1:8: mode is \"\\x1b[2J\", expected one of \"observe\", \"guard\", \"exclusive\"\n"
+         "mode = \"\\u001b[2J\" # \xc3\xa9\n",                            "c.toml:1:8: mode is \"\\x1b[2J\", expected one of \"observe\", \"guard\", \"exclusive\"\n"
          "    mode = \"\\u001b[2J\" # \\xc3\\xa9\n"
-         "           ^\n"},
+         "           ^\n"                                               },
         {"a letter that is not ASCII",
-         "mode = \"gu\xc3\xa4rd\"\n",  "c.toml:1:11: a letter that is not ASCII outside of a comment\n"
+         "mode = \"gu\xc3\xa4rd\"\n",                                     "c.toml:1:11: a letter that is not ASCII outside of a comment\n"
          "    mode = \"gu\\xc3\\xa4rd\"\n"
-         "              ^\n"},
+         "              ^\n"                                                     },
         {"all mistakes, in order of place",
-         "[queue]\ncount = 0\nfirst = -1\n",     "c.toml:2:9: queue.count is 0, expected an integer 1..16\n"
+         "[queue]\ncount = 0\nfirst = -1\n",                              "c.toml:2:9: queue.count is 0, expected an integer 1..16\n"
          "    count = 0\n"
          "            ^\n"
          "c.toml:3:9: queue.first is -1, expected an integer 0..65535\n"
          "    first = -1\n"
-         "            ^\n"},
+         "            ^\n"                                                },
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             CHECK(complaint(c.text) == c.expected);
@@ -191,68 +191,68 @@ TEST_CASE("config: every mistake names its place, what was found and what was ex
 TEST_CASE("rules: every mistake names its place and what to do", "[config]") {
     const Case cases[] = {
         {"no name",
-         "[[rule]]\naction = 'pass'\n",                                                 "r.toml:1:1: rule needs a name\n    [[rule]]\n    ^\n"                               },
+         "[[rule]]\naction = 'pass'\n",                                                             "r.toml:1:1: rule needs a name\n    [[rule]]\n    ^\n"                               },
         {"no action",
-         "[[rule]]\nname = 'a'\n",                                                      "r.toml:1:1: rule needs an action\n    [[rule]]\n    ^\n"                            },
+         "[[rule]]\nname = 'a'\n",                                                                  "r.toml:1:1: rule needs an action\n    [[rule]]\n    ^\n"                            },
         {"unknown key",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { peeer = ['10.0.0.0/8'] }\n", "r.toml:4:11: unknown key \"peeer\" in match; did you mean \"peer\"?\n"
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { peeer = ['10.0.0.0/8'] }\n",             "r.toml:4:11: unknown key \"peeer\" in match; did you mean \"peer\"?\n"
          "    match = { peeer = ['10.0.0.0/8'] }\n"
-         "              ^\n"                                                          },
+         "              ^\n"                                                                      },
         {"unknown action",
-         "[[rule]]\nname = 'a'\naction = 'accept'\n",                                   "r.toml:3:10: action is \"accept\", expected one of \"pass\", \"reassemble\", \"leave\", "
+         "[[rule]]\nname = 'a'\naction = 'accept'\n",                                               "r.toml:3:10: action is \"accept\", expected one of \"pass\", \"reassemble\", \"leave\", "
          "\"drop\"\n"
          "    action = 'accept'\n"
-         "             ^\n"                                                                                             },
+         "             ^\n"                                                                                                         },
         {"something else in a rule file",
-         "mode = 'guard'\n",                                                            "r.toml:1:1: unknown key \"mode\" in a rule file; expected one of \"rule\"\n"
+         "mode = 'guard'\n",                                                                        "r.toml:1:1: unknown key \"mode\" in a rule file; expected one of \"rule\"\n"
          "    mode = 'guard'\n"
-         "    ^\n"                                                                                                                               },
+         "    ^\n"                                                                                                                                           },
         {"a name twice",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.class = 'ike'\n"
-         "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.class = 'esp'\n",               "r.toml:5:1: rule \"a\" is defined twice, first at r.toml:1:1\n    [[rule]]\n    ^\n"},
+         "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.class = 'esp'\n",                           "r.toml:5:1: rule \"a\" is defined twice, first at r.toml:1:1\n    [[rule]]\n    ^\n"},
         {"no such server",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.server = ['vnp1']\n",            "r.toml:1:1: rule \"a\": there is no server \"vnp1\"; did you mean \"vpn1\"?\n"
-         "    [[rule]]\n    ^\n"                                                                 },
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.server = ['vnp1']\n",                        "r.toml:1:1: rule \"a\": there is no server \"vnp1\"; did you mean \"vpn1\"?\n"
+         "    [[rule]]\n    ^\n"                                                                             },
         {"shadowed",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.class = 'ike'\n"
          "[[rule]]\nname = 'b'\naction = 'drop'\n"
-         "match = { class = 'ike', peer = ['10.0.0.0/8'] }\n",                          "r.toml:5:1: rule \"b\" can never match: \"a\" (r.toml:1:1) takes all it would\n"
-         "    [[rule]]\n    ^\n"                                                                               },
+         "match = { class = 'ike', peer = ['10.0.0.0/8'] }\n",                                      "r.toml:5:1: rule \"b\" can never match: \"a\" (r.toml:1:1) takes all it would\n"
+         "    [[rule]]\n    ^\n"                                                                                           },
         {"shadowed by two together",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', family = 'ipv4' }\n"
          "[[rule]]\nname = 'b'\naction = 'pass'\nmatch = { class = 'ike', family = 'ipv6' }\n"
-         "[[rule]]\nname = 'c'\naction = 'drop'\nmatch = { class = 'ike' }\n",          "r.toml:9:1: rule \"c\" can never match: \"a\" (r.toml:1:1) and \"b\" (r.toml:5:1) take "
+         "[[rule]]\nname = 'c'\naction = 'drop'\nmatch = { class = 'ike' }\n",                      "r.toml:9:1: rule \"c\" can never match: \"a\" (r.toml:1:1) and \"b\" (r.toml:5:1) take "
          "all "
          "it would\n"
-         "    [[rule]]\n    ^\n"                                                                                               },
+         "    [[rule]]\n    ^\n"                                                                           },
         {"a class of another protocol",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', protocol = 50 }\n",                                              "r.toml:1:1: rule \"a\" can never match: protocol 50 is never of class \"ike\"\n"
-         "    [[rule]]\n    ^\n"                                                                                 },
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', protocol = 50 }\n",       "r.toml:1:1: rule \"a\" can never match: protocol 50 is never of class \"ike\"\n"
+         "    [[rule]]\n    ^\n"                                                            },
         {"a server of the other family",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { server = ['vpn2'], family = 'ipv4' }\n",                                                     "r.toml:1:1: rule \"a\" can never match: its family, peer and server have no IP version "
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { server = ['vpn2'], family = 'ipv4' }\n", "r.toml:1:1: rule \"a\" can never match: its family, peer and server have no IP version "
          "in "
          "common\n"
-         "    [[rule]]\n    ^\n"                                                                           },
+         "    [[rule]]\n    ^\n"                                                      },
         {"a transition that IPv4 has not",
          "[[rule]]\nname = 'a'\naction = 'pass'\n"
-         "match = { transition = ['teredo'], family = 'ipv4' }\n",                                            "r.toml:1:1: rule \"a\" can never match: no peer address it allows has that transition "
+         "match = { transition = ['teredo'], family = 'ipv4' }\n",                                  "r.toml:1:1: rule \"a\" can never match: no peer address it allows has that transition "
          "technology\n"
-         "    [[rule]]\n    ^\n"                               },
+         "    [[rule]]\n    ^\n"                                                                                       },
         {"IP-HTTPS without prefixes",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { transition = ['iphttps'] }\n",                                            "r.toml:1:1: rule \"a\" can never match: no prefix is configured as [transition] iphttps\n"
-         "    [[rule]]\n    ^\n"                                                                       },
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { transition = ['iphttps'] }\n",           "r.toml:1:1: rule \"a\" can never match: no prefix is configured as [transition] iphttps\n"
+         "    [[rule]]\n    ^\n"                                                                },
         {"limits that contradict",
          "[[rule]]\nname = 'a'\naction = 'pass'\n"
-         "limits = { max_fragments = 4000 }\n",                                                    "r.toml:1:1: rule \"a\": max_fragments 4000 is more than limits.table_packets 768\n"
-         "    [[rule]]\n    ^\n"                                  },
+         "limits = { max_fragments = 4000 }\n",                                                     "r.toml:1:1: rule \"a\": max_fragments 4000 is more than limits.table_packets 768\n"
+         "    [[rule]]\n    ^\n"                                                                                                          },
         {"unknown protocol",
-         "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.protocol = 'epp'\n", "r.toml:4:18: match.protocol is \"epp\", expected one of \"icmp\", \"ipip\", \"tcp\", "
+         "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.protocol = 'epp'\n",                        "r.toml:4:18: match.protocol is \"epp\", expected one of \"icmp\", \"ipip\", \"tcp\", "
          "\"udp\", "
          "\"ipv6\", \"gre\", \"esp\", \"ah\", \"ipv6-icmp\", \"ospf\", \"sctp\", \"udplite\"; did "
          "you "
          "mean \"esp\"?\n"
          "    match.protocol = 'epp'\n"
-         "                     ^\n"                                                                             },
+         "                     ^\n"                                                                          },
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             CHECK(rule_complaint(c.text) == c.expected);
