@@ -22,7 +22,12 @@ void add_block(State& state, Bytes block) noexcept {
     for (std::size_t i = 0; i < 16; ++i) w[i] = reader.u32();
     for (std::size_t i = 16; i < w.size(); ++i)
         w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-    auto [a, b, c, d, e] = state;
+    // Plain variables: clang 14 cannot capture structured bindings.
+    auto a = state[0];
+    auto b = state[1];
+    auto c = state[2];
+    auto d = state[3];
+    auto e = state[4];
     const auto step = [&](std::uint32_t f, std::uint32_t k, std::uint32_t word) {
         const auto next = std::rotl(a, 5) + f + e + k + word;
         e = d;
