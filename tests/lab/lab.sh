@@ -37,14 +37,16 @@ skip() { # NAME REASON
 }
 # check NAME COMMAND...: ok if the command succeeds; what it printed becomes the reason if not.
 check() {
-    local name=$1 status=0
+    local name=$1 status=0 out
     shift
+    # Checks are also made by tests that begin no lab.
+    out=${LAB_DIR:-$(mktemp -d)}/check.out
     # no subshell: the command may start or stop programs
-    "$@" > "$LAB_DIR/check.out" 2>&1 || status=$?
+    "$@" > "$out" 2>&1 || status=$?
     if [ "$status" = 0 ]; then
         ok "$name"
     else
-        fail "$name" "$* gave status $status: $(tail -n 3 "$LAB_DIR/check.out" | tr '\n' ' ')"
+        fail "$name" "$* gave status $status: $(tail -n 3 "$out" | tr '\n' ' ')"
     fi
 }
 # equal NAME WANTED GOT
