@@ -10,7 +10,7 @@ namespace ikefrag {
 std::array<std::uint8_t, 20>
 nat_detection_hash(const Spi& initiator, const Spi& responder, const Endpoint& endpoint) noexcept {
     std::array<std::uint8_t, 8 + 8 + 16 + 2> input{};
-    auto end = std::copy(initiator.begin(), initiator.end(), input.begin());
+    auto* end = std::copy(initiator.begin(), initiator.end(), input.begin());
     end = std::copy(responder.begin(), responder.end(), end);
     const auto address = endpoint.address.view();
     end = std::copy(address.begin(), address.end(), end);
