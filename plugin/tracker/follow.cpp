@@ -19,6 +19,8 @@ constexpr auto doubled_within = std::chrono::milliseconds(20);
 constexpr auto leaves_before = std::chrono::milliseconds(20);
 constexpr auto leaving_waits = std::chrono::milliseconds(100);
 constexpr std::size_t max_leaving = 64;
+/// IKE_SA_INIT, IKE_AUTH, one more exchange.
+constexpr std::size_t usual_messages = 6;
 constexpr std::uint8_t ike_sa_init = 34;
 
 Transport transport_of(const MessageItem& item) noexcept {
@@ -329,7 +331,16 @@ void Tracker::State::append(Entry& entry, MessageRecord record) {
         --message_count_;
     }
     // A stranger's single message takes room for one; who goes on, for a whole handshake.
-    if (messages.size() == 1) messages.reserve(6);
+    if (messages.size() == 1 && messages.capacity() == 1) {
+        if (spare_timelines_.empty()) {
+            messages.reserve(usual_messages);
+        } else {
+            auto roomy = std::move(spare_timelines_.back());
+            spare_timelines_.pop_back();
+            roomy.push_back(messages.front());
+            messages = std::move(roomy);
+        }
+    }
     messages.push_back(std::move(record));
     ++message_count_;
 }

@@ -25,6 +25,7 @@ constexpr auto loss_mutes = seconds(10);
 constexpr auto start_mutes = seconds(60);
 /// Source: DIAGNOSES §1.6, precondition (a).
 constexpr auto half_view_mutes = minutes(10);
+constexpr std::size_t max_spare_timelines = 256;
 constexpr std::size_t max_half_view_servers = 4'096;
 
 std::vector<ServerTally> make_tallies(const Policy& policy) {
@@ -259,7 +260,12 @@ void Tracker::State::evict() {
             entry.handshake.basis = basis;
             if (entry.has_findings) review(index, now_);
         }
-        message_count_ -= entry.handshake.messages.size();
+        auto& messages = entry.handshake.messages;
+        message_count_ -= messages.size();
+        if (messages.capacity() > 1 && spare_timelines_.size() < max_spare_timelines) {
+            messages.clear();
+            spare_timelines_.push_back(std::move(messages));
+        }
         handshakes.remove(index);
         ++totals_.evicted_handshakes;
     }

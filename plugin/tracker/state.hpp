@@ -186,6 +186,8 @@ private:
     std::unordered_map<std::uint64_t, SharedList<std::string>> vendor_lists_;
     std::unordered_map<std::uint64_t, SharedList<Transform>> transform_lists_;
     std::deque<Event> events_;
+    /// Room of timelines that went, for those to come: no allocation in steady state.
+    std::vector<std::vector<MessageRecord>> spare_timelines_;
     std::deque<Leaving> leaving_;      ///< few, and none older than 100 ms
     std::vector<ServerTally> tallies_; ///< one for each configured server, then unlisted
     std::unordered_map<std::uint64_t, TimePoint> half_view_until_; ///< by server
