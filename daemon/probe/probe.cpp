@@ -19,6 +19,9 @@ constexpr Duration least_wait = 400ms;
 constexpr Duration longest_wait = 3s;
 /// Kept for the test of fragments while sizes are searched.
 constexpr unsigned reserved_packets = 10;
+/// A server that has just changed its secret wants its new cookie (RFC 7296 §2.6); asking on is
+/// D19.
+constexpr unsigned max_cookies = 2;
 /// Larger interfaces than a jumbo Ethernet's are the host's own: nothing to measure there, and no
 /// server takes such messages (strongSwan: 10 000 octets).
 constexpr std::uint32_t largest_mtu = 9000;
@@ -314,9 +317,10 @@ void Probe::after_init(Fate fate) {
     if (fate == Fate::answered) {
         ServerFacts& server = facts_.server;
         if (!last_answer_.cookie.empty()) {
-            server.cookie_again = server.cookie;
-            if (!server.cookie) {
-                server.cookie = true;
+            server.cookie = true;
+            server.cookie_again = cookies_given_ == max_cookies;
+            if (!server.cookie_again) {
+                ++cookies_given_;
                 small_.cookie = last_answer_.cookie;
                 ask(Phase::init, {.kind = Kind::small_init, .port = asked.port, .tries = 2});
                 return;

@@ -68,7 +68,7 @@ struct ServerFacts {
     std::optional<bool> fragmentation;  ///< 16430 in a complete answer; empty: none came
     std::optional<bool> intermediate;   ///< 16438, likewise
     bool cookie = false;                ///< it asked for a cookie
-    bool cookie_again = false;          ///< though it had been repeated
+    bool cookie_again = false;          ///< though two of its cookies had been repeated
     std::optional<std::uint16_t> group; ///< it asked for this Diffie-Hellman group
     bool no_proposal = false;           ///< NO_PROPOSAL_CHOSEN
     bool redirect = false;
@@ -176,6 +176,7 @@ private:
     bool first_try_ = true;
     std::optional<Duration> round_trip_;
     Answer last_answer_;
+    unsigned cookies_given_ = 0;
     std::uint32_t told_mtu_ = 0; ///< by the error that ended the last question
     InitRequest small_;
     InitRequest padded_;

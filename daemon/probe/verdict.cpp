@@ -109,9 +109,10 @@ void judge_fragments(const Facts& facts, const IpAddress& server, std::vector<Fi
 void judge_rest(const Facts& facts, const IpAddress& server, std::vector<Finding>& findings) {
     if (facts.server.cookie_again) {
         Finding found = finding("D19", Actor::server, server);
-        found.sentence = to_string(server) +
-                         " asks for a cookie again although it was repeated: it is under load, or "
-                         "a NAT changes our address.";
+        found.sentence =
+            to_string(server) +
+            " asks for a cookie again although it was repeated twice: it is under load, "
+            "or a NAT changes our address.";
         found.remedy = std::string(found.diagnosis->remedy.find('{') == std::string_view::npos
                                        ? found.diagnosis->remedy
                                        : "");

@@ -31,6 +31,7 @@ struct World {
     bool answers_version3 = true;
     bool fragmentation = true;
     bool cookie = false;
+    bool cookie_renewed = false; ///< its first cookie is stale when it comes back
     bool cookie_for_ever = false;
     std::uint16_t group = 31;
     bool refused = false;   ///< ICMP port unreachable
@@ -136,6 +137,11 @@ private:
             payload(41, {0, 0, 0, 5});
         else if ((world.cookie && read->cookie.empty()) || world.cookie_for_ever)
             payload(41, {0, 0, 0x40, 0x06, 1, 2, 3, 4, 5, 6, 7, 8});
+        else if (world.cookie_renewed && read->cookie.size() != 4)
+            payload(41,
+                    read->cookie.empty()
+                        ? std::vector<std::uint8_t>{0, 0, 0x40, 0x06, 1, 2, 3, 4, 5, 6, 7, 8}
+                        : std::vector<std::uint8_t>{0, 0, 0x40, 0x06, 9, 9, 9, 9});
         else if (group_of(request) != world.group)
             payload(41, {0, 0, 0, 17, 0, static_cast<std::uint8_t>(world.group)});
         else {
@@ -220,6 +226,7 @@ TEST_CASE("probe: servers and paths, and the verdict on each", "[probe]") {
         {"nothing there",            [](World& w) { w.answers_500 = w.answers_4500 = false; },     "D09 D09"},
         {"service down",             [](World& w) { w.refused = true; },                           "D28 D28"},
         {"a cookie first",           [](World& w) { w.cookie = true; },                            ""       },
+        {"a cookie renewed",         [](World& w) { w.cookie_renewed = true; },                    ""       },
         {"cookies for ever",         [](World& w) { w.cookie_for_ever = true; },                   "D19"    },
         {"another group",            [](World& w) { w.group = 14; },                               ""       },
         {"a group we cannot do",     [](World& w) { w.group = 21; },                               ""       },
