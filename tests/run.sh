@@ -65,13 +65,17 @@ say() { # RESULT-LINE: shows and counts it
 }
 wanted() { [[ $1 =~ $only ]]; }
 
-# step NAME SECONDS COMMAND...: runs it with a time limit; its result lines are shown and counted. A step that prints none is
-# one test by itself.
-step() {
-    local name=$1 limit=$2 log=$logs/${1//[^A-Za-z0-9._-]/_}.log status=0 line lines=0 failures=0 start=$SECONDS
+# run_step NAME SECONDS COMMAND...: runs it with a time limit; leaves its log, exit status and duration under the name
+run_step() {
+    local log=$logs/${1//[^A-Za-z0-9._-]/_} limit=$2 status=0 start=$SECONDS
     shift 2
-    if ! wanted "$name"; then return 0; fi
-    timeout --kill-after=20 "$limit" "$@" > "$log" 2>&1 < /dev/null || status=$?
+    timeout --kill-after=20 "$limit" "$@" > "$log.log" 2>&1 < /dev/null || status=$?
+    echo "$status $limit $((SECONDS - start))" > "$log.status"
+}
+# tell_step NAME: shows and counts the result lines of a step that ran. One that printed none is one test by itself.
+tell_step() {
+    local name=$1 log=$logs/${1//[^A-Za-z0-9._-]/_}.log status limit seconds line lines=0 failures=0
+    read -r status limit seconds < "${log%.log}.status"
     while read -r line; do
         lines=$((lines + 1))
         case "$line" in FAIL\ *) failures=$((failures + 1)) ;; esac
@@ -90,8 +94,13 @@ step() {
         echo "    ---- end of $log"
         tail -n 40 "$log" | cut -c 1-400 | sed 's/^/    /'
     fi
-    echo "   ($name: $((SECONDS - start)) s)"
+    echo "   ($name: $seconds s)"
     return "$((failures > 0))"
+}
+step() { # NAME SECONDS COMMAND...
+    if ! wanted "$1"; then return 0; fi
+    run_step "$@"
+    tell_step "$1"
 }
 
 # unit_tests PRESET: ctest, each test case one result; only what did not pass is shown
@@ -136,23 +145,37 @@ if wanted unit || wanted scenarios || wanted build-dev || wanted lint; then
     fi
 fi
 
-step build-release 1200 bash -c 'build release ikefragd ikefragctl ikefrag_table' && have_release=yes
+benches=ikefrag_table
+if [ $all = yes ]; then benches=benches; fi # nothing else would tell that one no longer builds
+step build-release 1200 bash -c "build release ikefragd ikefragctl $benches" && have_release=yes
 
-# System tests, in the order of their names. "# slow" in a head puts the test under --all; "# limit N" is its time limit.
-if [ "${have_release:-no}" = yes ] || ! wanted build-release; then
-    export IKEFRAG_BUILD=$PWD/build/release
-    number=0
-    for test in tests/system/*.sh tests/system/*.py tests/check/readme.sh; do
-        if [ ! -x "$test" ]; then continue; fi
-        number=$((number + 1))
+# System tests, in the order of their names; those with a line "# waits" in their head pass most of their time asleep and run
+# beside the others, told at the end. "# slow" puts a test under --all; "# limit N" is its time limit.
+system_tests() {
+    local test name number=0 limit head waiting=()
+    for test in $(grep -l '^# waits' tests/system/*.sh) tests/system/*.sh tests/system/*.py tests/check/readme.sh; do
         name=$(basename "${test%.*}")
-        if [ $all = no ] && head -n 15 "$test" | grep -q '^# slow'; then
-            if wanted "$name" && [ "$only" != . ]; then echo "   ($name is slow: only with --all)"; fi
+        if [ ! -x "$test" ] || [[ " ${waiting[*]-} " == *" $name "* ]] || ! wanted "$name"; then continue; fi
+        number=$((number + 1))
+        head=$(head -n 15 "$test")
+        if [ $all = no ] && grep -q '^# slow' <<< "$head"; then
+            if [ "$only" != . ]; then echo "   ($name is slow: only with --all)"; fi
             continue
         fi
-        limit=$(head -n 15 "$test" | sed -n 's/^# limit \([0-9]*\).*/\1/p')
-        LAB=$LAB_RUN$number step "$name" "${limit:-180}" "$test"
+        limit=$(sed -n 's/^# limit \([0-9]*\).*/\1/p' <<< "$head")
+        if grep -q '^# waits' <<< "$head"; then
+            waiting+=("$name")
+            LAB=$LAB_RUN$number run_step "$name" "${limit:-180}" "$test" &
+        else
+            LAB=$LAB_RUN$number step "$name" "${limit:-180}" "$test"
+        fi
     done
+    wait
+    for name in "${waiting[@]-}"; do if [ -n "$name" ]; then tell_step "$name"; fi; done
+}
+if [ "${have_release:-no}" = yes ] || ! wanted build-release; then
+    export IKEFRAG_BUILD=$PWD/build/release
+    system_tests
 else
     say "FAIL system tests — there is no release build"
 fi

@@ -8,11 +8,21 @@ minutes=${1:-1}
 seconds=$((minutes * 60)); [ "$seconds" -gt 0 ] || seconds=20
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz -j"$(nproc)" >/dev/null
-for target in build/fuzz/tests/fuzz/fuzz_*; do
-    [ -x "$target" ] && [ -f "$target" ] || continue
-    name=$(basename "$target"); name=${name#fuzz_}
-    corpus=build/fuzz/corpus/$name; mkdir -p "$corpus" "tests/fuzz/seeds/$name"
-    echo "== $name, $seconds s"
-    "$target" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
-        "$corpus" "tests/fuzz/seeds/$name" 2>&1 | grep -E 'stat::number_of_executed|cov:|ERROR|SUMMARY' | tail -3
-done
+
+# fuzz TARGET: prints its result line; libFuzzer's own words go to build/fuzz/NAME.log
+fuzz() {
+    local name=${1##*/fuzz_} log status=0
+    log=build/fuzz/$name.log
+    mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/seeds/$name"
+    "$1" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
+        "build/fuzz/corpus/$name" "tests/fuzz/seeds/$name" > "$log" 2>&1 || status=$?
+    if [ $status = 0 ]; then
+        echo "ok fuzz: $name: $(sed -n 's/.*number_of_executed_units: *//p' "$log") executions, $(grep -oE 'cov: [0-9]+' "$log" | tail -n 1)"
+    else
+        echo "FAIL fuzz: $name — $(grep -E 'ERROR|SUMMARY' "$log" | tail -n 1 | tr -d '\n') (all of it: $log)"
+        return 1
+    fi
+}
+export -f fuzz
+export seconds
+find build/fuzz/tests/fuzz -maxdepth 1 -type f -executable -name 'fuzz_*' | sort | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'

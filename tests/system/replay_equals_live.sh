@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What tcpdump recorded of a live run, replayed, gives the handshakes, counts and verdicts that the daemon gave live.
 # limit 300
+# waits
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 lab_begin swanctl pki charon-systemd
