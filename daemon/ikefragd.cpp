@@ -12,8 +12,11 @@
 #include "daemon/metrics/http_server.hpp"
 #include "daemon/observer/daemon.hpp"
 #include "daemon/observer/observer.hpp"
+#include "daemon/observer/service_manager.hpp"
 #include "daemon/observer/table_keeper.hpp"
+#include "daemon/observer/troubles.hpp"
 #include "daemon/observer/worker_pool.hpp"
+#include "daemon/recorder/recorder.hpp"
 #include "daemon/sandbox/confine.hpp"
 #include "daemon/state/peer_store.hpp"
 #include "daemon/version.hpp"
@@ -22,8 +25,10 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <system_error>
+#include <thread>
 
 using namespace ikefrag;
 
@@ -98,14 +103,32 @@ TrackerLimits tracker_limits() {
     return limits;
 }
 
+TroubleFacts trouble_facts(const Daemon& daemon, const MetricsCollector& metrics) {
+    const auto& parts = daemon.parts();
+    TroubleFacts facts;
+    for (const auto& queue : metrics.queues()) {
+        facts.unseen += queue.unseen;
+        facts.vanished += queue.totals.vanished;
+        facts.observations_lost += queue.totals.observations_lost;
+    }
+    facts.copies_lost = parts.log.counters().lost.get();
+    const auto& events = parts.events.counters();
+    facts.events_lost = events.lost.get() + events.failures.get();
+    facts.fail_open = daemon.config().settings.queue.fail_open;
+    facts.peers_database = parts.store.complaint();
+    facts.pass = what_pass_does(parts.table.conntrack());
+    facts.wall_clock_drift = parts.clock.drift();
+    return facts;
+}
+
 /// The wiring: every part is made here, in the order the parts need each other.
-int run(const Options& options, Config config, std::vector<VendorId> vendor_ids) {
+int run(const Options& options, Config config, std::vector<VendorId> vendor_ids, bool& started) {
     const auto settings = config.settings;
     const Clock clock;
     asio::io_context io(1);
     RuleRows rows;
     TableKeeper table(*config.policy, settings);
-    LogReader log({.group = settings.copy_group}, clock);
+    LogReader copies({.group = settings.copy_group}, clock);
     Daemon* daemon_to_ask = nullptr;
     MetricsCollector* metrics_to_ask = nullptr;
     const ControlServer control(io,
@@ -125,16 +148,18 @@ int run(const Options& options, Config config, std::vector<VendorId> vendor_ids)
     for (const auto& peer : store.load(clock.now() - std::chrono::hours(24) * settings.keep_days))
         tracker.restore_peer(peer);
     WorkerPool pool(settings, clock);
-    Observer observer(io, clock, log, pool, tracker, events, store, config.policy);
+    Recorder recorder(pool, settings);
+    Observer observer(io, clock, copies, pool, tracker, events, store, recorder, config.policy);
     Daemon daemon({.io = io,
                    .clock = clock,
-                   .log = log,
+                   .log = copies,
                    .pool = pool,
                    .table = table,
                    .tracker = tracker,
                    .observer = observer,
                    .events = events,
                    .store = store,
+                   .recorder = recorder,
                    .rows = rows},
                   {.config = options.config, .rules = options.rules},
                   std::move(config));
@@ -144,9 +169,27 @@ int run(const Options& options, Config config, std::vector<VendorId> vendor_ids)
     const HttpServer http(io, settings.metrics_listen, [&](std::string_view path) {
         return make_page(path, daemon, metrics);
     });
+    Troubles troubles;
+    daemon.each_second([&](TimePoint now) {
+        for (const auto& line : troubles.look(trouble_facts(daemon, metrics), now))
+            log(line.level, line.text);
+    });
+    for (const auto& note : daemon.config().notes) log_warning(first_line(note));
     daemon.start();
+    started = true;
     io.run();
     return ok;
+}
+
+/// The unit brings a daemon back 0.1 s after a crash, so that little passes unseen. A start that
+/// fails would fail again as fast, for hours: it waits before it ends.
+int end_failed(const std::exception& error, bool started, ExitCode code) {
+    log_error(error.what());
+    if (started || std::getenv("NOTIFY_SOCKET") == nullptr) return code;
+    log_error("ikefragd could not start; it will be tried again in 5 seconds");
+    tell_service_manager("STATUS=could not start: " + std::string(error.what()));
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    return code;
 }
 
 } // namespace
@@ -154,6 +197,7 @@ int run(const Options& options, Config config, std::vector<VendorId> vendor_ids)
 int main(int argc, char** argv) {
     Options options;
     int code = ok;
+    bool started = false;
     if (!read_command_line(argc, argv, options, code)) return code;
     if (options.version) {
         std::printf("ikefragd %s (%s, %s)\n",
@@ -168,6 +212,8 @@ int main(int argc, char** argv) {
         auto vendor_ids = read_vendor_ids(options.config, Ownership::strict);
         if (!vendor_ids) return refuse(vendor_ids.error());
         if (options.check) {
+            for (const auto& note : config->notes)
+                std::fputs(("note: " + to_string(note)).c_str(), stdout);
             std::printf("right: mode %s, %zu servers, %zu rules\n",
                         std::string(to_string(config->policy->mode)).c_str(),
                         config->policy->servers.size(),
@@ -175,15 +221,13 @@ int main(int argc, char** argv) {
             return ok;
         }
         set_log_format(options.log_format == "json" ? LogFormat::json : LogFormat::text);
-        return run(options, std::move(*config), std::move(*vendor_ids));
+        return run(options, std::move(*config), std::move(*vendor_ids), started);
     } catch (const std::system_error& error) {
-        log_error(error.what());
         const auto& reason = error.code();
         const bool refused =
             reason == std::errc::operation_not_permitted || reason == std::errc::permission_denied;
-        return refused ? permission : failure;
+        return end_failed(error, started, refused ? permission : failure);
     } catch (const std::exception& error) {
-        log_error(error.what());
-        return failure;
+        return end_failed(error, started, failure);
     }
 }

@@ -4,6 +4,7 @@
 #include "daemon/config/schema.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace ikefrag {
 namespace {
@@ -35,29 +36,74 @@ void sort_places(Diagnostics& diagnostics) {
     });
 }
 
-/// The protocols beside UDP of which the kernel leaves fragments alone in `exclusive`: those some
-/// rule lets through. The rule asked first decides; a rule that tests more than the kernel can
-/// (peer, server, interface, transition, direction) opens its protocol to all.
-std::vector<std::uint8_t> allowed_protocols(const std::vector<Rule>& rules) {
-    std::vector<std::uint8_t> allowed;
+bool tests_more_than_the_kernel(const Match& match) {
+    return !match.server.empty() || !match.peer.empty() || match.direction || match.family ||
+           !match.interface.empty() || !match.transition.empty();
+}
+
+/// What the kernel table makes of the rules for protocols beside UDP, which it never queues.
+struct OtherProtocols {
+    std::vector<std::uint8_t> allowed; ///< their fragments are left alone in `exclusive`
+    /// Rules whose conditions it cannot test, and so takes as met (pass, leave) or unmet (drop);
+    /// with the protocols they ask for.
+    std::map<std::size_t, std::vector<std::uint8_t>> widened;
+};
+
+/// The rule asked first decides; a rule that tests more than the kernel can (peer, server,
+/// interface, transition, direction, family) opens its protocol to all.
+OtherProtocols other_protocols(const std::vector<Rule>& rules) {
+    OtherProtocols out;
     for (unsigned number = 0; number < 256; ++number) {
         const auto protocol = static_cast<std::uint8_t>(number);
         if (protocol == udp) continue;
         const auto packet_class =
             protocol == 50 || protocol == 51 ? PacketClass::esp : PacketClass::other;
-        for (const auto& rule : rules) {
-            const auto& match = rule.match;
+        std::vector<std::size_t> untested;
+        for (std::size_t i = 0; i < rules.size(); ++i) {
+            const auto& match = rules[i].match;
             if (match.protocol && *match.protocol != protocol) continue;
             if (match.packet_class && *match.packet_class != packet_class) continue;
-            const bool lets = rule.action != Action::drop || rule.dry_run;
-            if (lets) allowed.push_back(protocol);
-            const bool narrow = !match.server.empty() || !match.peer.empty() || match.direction ||
-                                match.family || !match.interface.empty() ||
-                                !match.transition.empty();
-            if (lets || !narrow) break;
+            const bool lets = rules[i].action != Action::drop || rules[i].dry_run;
+            const bool narrow = tests_more_than_the_kernel(match);
+            if (narrow) untested.push_back(i);
+            if (!lets && narrow) continue;
+            if (lets) {
+                out.allowed.push_back(protocol);
+                for (const auto rule : untested) out.widened[rule].push_back(protocol);
+            }
+            break;
         }
     }
-    return allowed;
+    return out;
+}
+
+std::string name_protocols(const std::vector<std::uint8_t>& protocols) {
+    if (protocols.size() > 8) return "every protocol but UDP";
+    std::string text = protocols.size() == 1 ? "IP protocol" : "IP protocols";
+    for (std::size_t i = 0; i < protocols.size(); ++i)
+        text += (i == 0 ? " " : ", ") + std::to_string(protocols[i]);
+    return text;
+}
+
+/// Tells of rules that mean more in the kernel than they say.
+Diagnostics widened_rules(const std::vector<config::WrittenRule>& written,
+                          const OtherProtocols& others) {
+    Diagnostics notes;
+    for (const auto& [index, protocols] : others.widened) {
+        const auto& rule = written[index].rule;
+        const bool lets = rule.action != Action::drop || rule.dry_run;
+        notes.push_back({written[index].file,
+                         written[index].position,
+                         "rule " + config::quote(rule.name) + ": in mode exclusive the kernel " +
+                             "decides fragments of " + name_protocols(protocols) +
+                             " by protocol alone; " +
+                             (lets ? "this rule lets them through for everybody, whatever else it "
+                                     "tests"
+                                   : "this rule does not drop them, as another one lets them "
+                                     "through"),
+                         written[index].source_line});
+    }
+    return notes;
 }
 
 } // namespace
@@ -98,9 +144,14 @@ Result<Config, Diagnostics> parse_config(const TextFile& file, std::span<const T
         config::check_rules(written_rules, written.policy, diagnostics);
     if (!diagnostics.empty()) return fail(std::move(diagnostics));
     auto policy = std::make_shared<Policy>(std::move(written.policy));
-    for (auto& rule : written_rules) policy->rules.push_back(std::move(rule.rule));
-    if (!policy->rules.empty()) policy->allowed_protocols = allowed_protocols(policy->rules);
-    return Config{std::move(policy), std::move(written.settings), hash.text()};
+    for (const auto& rule : written_rules) policy->rules.push_back(rule.rule);
+    Diagnostics notes;
+    if (!policy->rules.empty()) {
+        auto others = other_protocols(policy->rules);
+        notes = widened_rules(written_rules, others);
+        policy->allowed_protocols = std::move(others.allowed);
+    }
+    return Config{std::move(policy), std::move(written.settings), hash.text(), std::move(notes)};
 }
 
 } // namespace ikefrag

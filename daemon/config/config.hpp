@@ -39,6 +39,17 @@ struct EventOptions {
     auto operator<=>(const EventOptions&) const = default;
 };
 
+/// Captures of attempts that fail.
+struct CaptureOptions {
+    bool enabled = false;
+    std::uint32_t ring_bytes = 16u << 20; ///< 1 MiB..64 MiB, of memory for the latest packets
+    std::uint32_t ring_seconds = 300;     ///< 10..3600
+    std::uint32_t file_bytes = 1u << 20;  ///< 64 KiB..16 MiB
+    std::uint32_t files = 100;            ///< 1..1000, the oldest go first
+    std::uint32_t keep_days = 14;         ///< 1..3650
+    auto operator<=>(const CaptureOptions&) const = default;
+};
+
 /// All that ikefragd.toml says beside the policy. The initialisers are the defaults.
 struct Settings {
     QueueOptions queue;
@@ -48,9 +59,10 @@ struct Settings {
     std::vector<Endpoint> metrics_listen{
         {IpAddress{{127, 0, 0, 1}, Family::ipv4}, 9786}
     };
-    bool mask_addresses = false; ///< clients as /24 and /56 in events
+    bool mask_addresses = false; ///< clients as /24 and /56 in events and captures
     std::uint32_t keep_days = 90;
     EventOptions events;
+    CaptureOptions capture;
     std::string control_socket = "/run/ikefragd/control.sock";
     std::string state_directory = "/var/lib/ikefragd";
 };
@@ -59,7 +71,8 @@ struct Settings {
 struct Config {
     PolicyPointer policy; ///< never null
     Settings settings;
-    std::string hash; ///< 16 hex digits over all that was read: the same texts, the same hash
+    std::string hash;    ///< 16 hex digits over all that was read: the same texts, the same hash
+    Diagnostics notes{}; ///< right, but perhaps not what was meant
 };
 
 /// Compiles a configuration and its rule files, in the order given.

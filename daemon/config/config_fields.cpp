@@ -305,7 +305,7 @@ const std::vector<Field<Settings>>& privacy_fields() {
         boolean_field<Settings>(
             "mask",
             [](Settings & s) -> auto& { return s.mask_addresses; },
-            "Whether clients' addresses are cut to /24 and /56 in events and log lines."),
+            "Whether clients' addresses are cut to /24 and /56 in events, log lines and captures."),
     };
     return fields;
 }
@@ -351,6 +351,49 @@ const std::vector<Field<EventOptions>>& event_fields() {
     return fields;
 }
 
+const std::vector<Field<CaptureOptions>>& capture_fields() {
+    using C = CaptureOptions;
+    static const std::vector<Field<C>> fields{
+        boolean_field<C>(
+            "enabled",
+            [](C & c) -> auto& { return c.enabled; },
+            "Whether the latest packets are kept in memory, and those of a handshake that fails "
+            "are written to a pcapng file, all fragments included and the diagnosis as comment. "
+            "`ikefragctl capture` lists and fetches them."),
+        integer_field<C>(
+            "ring_bytes",
+            [](C & c) -> auto& { return c.ring_bytes; },
+            1 << 20,
+            64 << 20,
+            "Memory for the latest packets; one pair of addresses gets an eighth of it."),
+        integer_field<C>(
+            "ring_seconds",
+            [](C & c) -> auto& { return c.ring_seconds; },
+            10,
+            3600,
+            "How long a packet is kept there at most."),
+        integer_field<C>(
+            "file_bytes",
+            [](C & c) -> auto& { return c.file_bytes; },
+            65536,
+            16 << 20,
+            "Largest file; later packets of its attempt are left out."),
+        integer_field<C>(
+            "files",
+            [](C & c) -> auto& { return c.files; },
+            1,
+            1000,
+            "Most files kept; the oldest go first."),
+        integer_field<C>(
+            "keep_days",
+            [](C & c) -> auto& { return c.keep_days; },
+            1,
+            3650,
+            "Days after which a file is removed."),
+    };
+    return fields;
+}
+
 const std::vector<Field<Settings>>& control_fields() {
     static const std::vector<Field<Settings>> fields{
         path_field<Settings>(
@@ -368,7 +411,7 @@ const std::vector<Field<Settings>>& state_fields() {
             "directory",
             [](Settings & s) -> auto& { return s.state_directory; },
             max_path,
-            "Where peers.db lives. Changed by a restart only."),
+            "Where peers.db and captures live. Changed by a restart only."),
     };
     return fields;
 }
@@ -446,6 +489,8 @@ const std::vector<Field<WrittenConfig>>& root_fields() {
         table_field<W>("peers", settings, peers_fields(), ""),
         table_field<W>(
             "events", [](W & w) -> auto& { return w.settings.events; }, event_fields(), ""),
+        table_field<W>(
+            "capture", [](W & w) -> auto& { return w.settings.capture; }, capture_fields(), ""),
         table_field<W>("control", settings, control_fields(), ""),
         table_field<W>("state", settings, state_fields(), ""),
     };
@@ -473,6 +518,7 @@ std::vector<FieldHelp> config_fields() {
     config::append_help(help, "[privacy]", privacy_fields());
     config::append_help(help, "[peers]", peers_fields());
     config::append_help(help, "[events]", event_fields());
+    config::append_help(help, "[capture]", capture_fields());
     config::append_help(help, "[control]", control_fields());
     config::append_help(help, "[state]", state_fields());
     return help;

@@ -61,6 +61,12 @@ std::string picture(const Diagnostic& diagnostic) {
 
 } // namespace
 
+std::string first_line(const Diagnostic& diagnostic) {
+    auto text = to_string(diagnostic);
+    text.resize(std::min(text.size(), text.find('\n')));
+    return text;
+}
+
 std::string to_string(const Diagnostic& diagnostic) {
     auto text = diagnostic.file;
     if (diagnostic.position.line != 0)

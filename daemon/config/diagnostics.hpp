@@ -30,6 +30,8 @@ using Diagnostics = std::vector<Diagnostic>;
 /// and non-ASCII bytes of the source line come out as \xNN.
 [[nodiscard]] std::string to_string(const Diagnostic& diagnostic);
 [[nodiscard]] std::string to_string(const Diagnostics& diagnostics);
+/// "file:line:column: message" alone.
+[[nodiscard]] std::string first_line(const Diagnostic& diagnostic);
 
 /// The word nearest to `text` by Levenshtein distance, two letters swapped being one
 /// change: empty if none is near enough to be what was

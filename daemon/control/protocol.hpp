@@ -30,7 +30,8 @@
 /// | reload      |                                  (uid 0)         | hash, rules, servers, notes |
 /// | mode        | mode*                            (uid 0)         | mode, before                |
 /// | forget      | address*                         (uid 0)         | forgotten                   |
-/// | capture     | action: list·get, name           (uid 0)         | see capture_ring.hpp        |
+/// | capture     | action: list·get·take·on·off,    (uid 0)         | captures, or name and       |
+/// |             | name, target (address or SPI)                    | content (hex digits)        |
 ///
 /// Lists come newest first, `limit` (default 1000, at most 100 000) of them; `more` says how many
 /// there are besides. An unknown command or argument, and an argument of a wrong type, is an error

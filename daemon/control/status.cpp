@@ -9,6 +9,7 @@
 #include "daemon/observer/daemon.hpp"
 #include "daemon/observer/table_keeper.hpp"
 #include "daemon/observer/worker_pool.hpp"
+#include "daemon/recorder/recorder.hpp"
 #include "daemon/state/peer_store.hpp"
 #include "daemon/version.hpp"
 #include "plugin/tracker.hpp"
@@ -101,6 +102,22 @@ json::array servers_json(const Daemon& daemon) {
 
 } // namespace
 
+json::object capture_json(const Recorder& recorder) {
+    const auto& ring = recorder.ring();
+    const auto& counters = recorder.store().counters();
+    return {
+        {"enabled",          recorder.enabled()                                                      },
+        {"folder",           json_text(recorder.store().folder())                                    },
+        {"ring_packets",     ring ? ring->packets() : 0                                              },
+        {"ring_bytes",       ring ? ring->bytes() : 0                                                },
+        {"oldest_packet",    ring && ring->oldest() ? to_json(*ring->oldest()) : json::value(nullptr)},
+        {"packets_lost",     recorder.packets_lost()                                                 },
+        {"files_written",    counters.written.get()                                                  },
+        {"files_failed",     counters.failures.get() + counters.lost.get()                           },
+        {"files_suppressed", recorder.suppressed()                                                   }
+    };
+}
+
 json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) {
     const auto& parts = daemon.parts();
     const auto now = parts.clock.now();
@@ -144,6 +161,7 @@ json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) 
         {"written", events.written.get()                     },
         {"lost",    events.lost.get() + events.failures.get()}
     };
+    status["capture"] = capture_json(parts.recorder);
     return status;
 }
 

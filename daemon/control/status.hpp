@@ -6,6 +6,7 @@
 namespace ikefrag {
 
 class Daemon;
+class Recorder;
 class MetricsCollector;
 
 /// The daemon at one glance: what `ikefragctl status` shows.
@@ -13,5 +14,7 @@ class MetricsCollector;
                                               const MetricsCollector& metrics);
 /// What the doctor asks: kernel settings asked and got, conntrack, others' rules.
 [[nodiscard]] boost::json::object facts_json(const Daemon& daemon);
+/// What `ikefragctl capture` shows beside the list of files.
+[[nodiscard]] boost::json::object capture_json(const Recorder& recorder);
 
 } // namespace ikefrag

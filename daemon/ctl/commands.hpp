@@ -6,6 +6,11 @@
 /// One file a command; each defines its row here.
 namespace ikefrag::ctl {
 
+extern const Command capture_command;
+extern const Command capture_get_command;
+extern const Command capture_off_command;
+extern const Command capture_on_command;
+extern const Command capture_take_command;
 extern const Command check_command;
 extern const Command diagnoses_command;
 extern const Command doctor_command;

@@ -5,7 +5,7 @@
 #include "daemon/config/toml.hpp"
 #include "daemon/ctl/terminal.hpp"
 #include "daemon/escape.hpp"
-#include "daemon/replay/privileges.hpp"
+#include "daemon/sandbox/privileges.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -68,7 +68,7 @@ std::vector<OpenedCapture> open_captures(const std::vector<std::string>& names,
         terminal.complain(escape_terminal(name) + ": " + std::strerror(errno));
         ++failed;
     }
-    drop_privileges();
+    give_up_all_privileges();
     return opened;
 }
 

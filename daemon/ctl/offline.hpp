@@ -27,7 +27,7 @@ inline constexpr Option rules_option{
 [[nodiscard]] std::variant<PolicyPointer, ExitCode> choose_policy(const Arguments& arguments,
                                                                   const Terminal& terminal);
 
-/// An opened capture: read only after drop_privileges().
+/// An opened capture: read only after give_up_all_privileges().
 struct OpenedCapture {
     std::string name;
     int descriptor = -1;

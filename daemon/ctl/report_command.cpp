@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/clock.hpp"
 #include "daemon/ctl/commands.hpp"
-#include "daemon/ctl/file_output.hpp"
 #include "daemon/ctl/live.hpp"
 #include "daemon/ctl/offline.hpp"
 #include "daemon/ctl/terminal.hpp"
 #include "daemon/escape.hpp"
+#include "daemon/file_output.hpp"
 #include "daemon/report/report.hpp"
 #include "daemon/timestamp.hpp"
 

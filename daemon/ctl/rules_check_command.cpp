@@ -35,7 +35,8 @@ ExitCode tell(const Diagnostics& mistakes, const Terminal& terminal) {
         const json::object object{
             {"format",   1                      },
             {"valid",    false                  },
-            {"mistakes", mistakes_json(mistakes)}
+            {"mistakes", mistakes_json(mistakes)},
+            {"notes",    json::array()          }
         };
         terminal.write(json::serialize(object) + '\n');
     } else {
@@ -72,14 +73,16 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
     const auto count = parsed->policy->rules.size();
     if (terminal.json) {
         const json::object object{
-            {"format",   1            },
-            {"valid",    true         },
-            {"files",    rules.size() },
-            {"rules",    count        },
-            {"mistakes", json::array()}
+            {"format",   1                           },
+            {"valid",    true                        },
+            {"files",    rules.size()                },
+            {"rules",    count                       },
+            {"mistakes", json::array()               },
+            {"notes",    mistakes_json(parsed->notes)}
         };
         terminal.write(json::serialize(object) + '\n');
     } else {
+        for (const auto& note : parsed->notes) terminal.say("note: " + to_string(note));
         terminal.say("valid: " + counted(count, "rule") + " in " + counted(rules.size(), "file") +
                      '\n');
     }
@@ -98,7 +101,8 @@ constexpr Option options[] = {
 const Command rules_check_command{
     .name = "rules check",
     .needs = Needs::nothing,
-    .help = "Check rule files; every mistake is told with file:line:column",
+    .help =
+        "Check rule files; every mistake is told with file:line:column, and what a rule cannot do",
     .positionals = positionals,
     .options = options,
     .run = run,

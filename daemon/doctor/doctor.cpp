@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 namespace ikefrag {
@@ -20,6 +21,8 @@ constexpr std::array<std::string_view, 4> standings{"good", "note", "warning", "
 constexpr std::int64_t earliest_plausible_time = 1'735'689'600;
 /// Part of a queue's length from which it is called nearly full.
 constexpr std::uint32_t nearly_full_percent = 80;
+/// Sixteen of our largest datagrams, as the kernel counts memory.
+constexpr std::uint64_t enough_for_fragments = 262'144;
 constexpr std::uint16_t natt_port = 4500;
 constexpr std::uint16_t ike_port = 500;
 
@@ -134,6 +137,29 @@ void examine_queue_support(const HostFacts& facts, Rows& rows) {
                         "modprobe nft_queue, if your kernel ships it"});
 }
 
+/// Somebody else's hand on what the daemon will want.
+void examine_taken(const HostFacts& facts, Rows& rows) {
+    if (facts.daemon || !facts.config) return;
+    const auto& wanted = facts.config->settings.queue;
+    for (const auto& queue : facts.queues)
+        if (queue.number >= wanted.first && queue.number < wanted.first + wanted.count)
+            rows.push_back(
+                {"queue",
+                 Standing::wrong,
+                 "queue " + std::to_string(queue.number) +
+                     " is taken by another program (netlink port " + std::to_string(queue.port_id) +
+                     "), or by an ikefragd that does not answer",
+                 "another number: first in [queue]; `ss -f netlink -p` helps to find the "
+                 "program"});
+    const auto group = facts.config->settings.copy_group;
+    if (std::ranges::find(facts.log_groups, group) != facts.log_groups.end())
+        rows.push_back({"copy",
+                        Standing::wrong,
+                        "log group " + std::to_string(group) +
+                            " is read by another program, or by an ikefragd that does not answer",
+                        "another number: group in [copy]"});
+}
+
 void examine_queues(const HostFacts& facts, Rows& rows) {
     if (!facts.daemon || !facts.config || !facts.queues_readable) return;
     const auto& wanted = facts.config->settings.queue;
@@ -204,7 +230,7 @@ void examine_fragment_drops(const HostFacts& facts, Rows& rows) {
     const auto& conntrack = facts.conntrack;
     for (const auto& rule : conntrack.fragment_drops) {
         // Measured: behind the kernel's defragmentation such a rule never sees a fragment.
-        if (conntrack.conntrack_active)
+        if (!rule.bites)
             rows.push_back(
                 {"fragment_drop",
                  Standing::note,
@@ -255,23 +281,37 @@ bool is_own(const HostFacts& facts, const IpAddress& address) {
     return std::ranges::find(facts.own_addresses, address) != facts.own_addresses.end();
 }
 
-bool any_server_elsewhere(const HostFacts& facts) {
+bool any_server_elsewhere(const HostFacts& facts, Family family) {
     return std::ranges::any_of(facts.config->policy->servers, [&](const Server& server) {
         return std::ranges::any_of(server.addresses, [&](const Prefix& prefix) {
-            return !is_own(facts, prefix.address) || !server.inside.empty();
+            return prefix.address.family == family &&
+                   (!is_own(facts, prefix.address) || !server.inside.empty());
         });
     });
 }
 
 void examine_forwarding(const HostFacts& facts, Rows& rows) {
-    if (!facts.config || !any_server_elsewhere(facts)) return;
-    if (sysctl(facts, "net.ipv4.ip_forward") == "0")
-        rows.push_back({"forwarding",
-                        Standing::wrong,
-                        "IPv4 is not forwarded, but a server stands behind this host",
-                        "sysctl -w net.ipv4.ip_forward=1"});
-    else
-        rows.push_back({"forwarding", Standing::good, "IPv4 is forwarded", ""});
+    if (!facts.config) return;
+    struct Way {
+        Family family;
+        const char* name;
+        const char* setting;
+    };
+    for (const auto& way : {
+             Way{Family::ipv4, "IPv4", "net.ipv4.ip_forward"         },
+             Way{Family::ipv6, "IPv6", "net.ipv6.conf.all.forwarding"}
+    }) {
+        if (!any_server_elsewhere(facts, way.family)) continue;
+        if (sysctl(facts, way.setting) == "0")
+            rows.push_back(
+                {"forwarding",
+                 Standing::wrong,
+                 std::string(way.name) + " is not forwarded, but a server stands behind this host",
+                 "sysctl -w " + std::string(way.setting) + "=1"});
+        else
+            rows.push_back(
+                {"forwarding", Standing::good, std::string(way.name) + " is forwarded", ""});
+    }
 }
 
 void examine_servers(const HostFacts& facts, Rows& rows) {
@@ -355,6 +395,22 @@ void examine_sysctls(const HostFacts& facts, Rows& rows) {
                                 " s: slower fragments are lost behind us",
                             "sysctl -w " + std::string(name) + "=30"});
     }
+    // 0 is how some harden a host: the kernel then puts nothing together, and drops every fragment
+    // that conntrack or a program of this host would need whole.
+    for (const auto* name : {"net.ipv4.ipfrag_high_thresh",
+                             "net.ipv6.ip6frag_high_thresh",
+                             "net.netfilter.nf_conntrack_frag6_high_thresh"}) {
+        const auto value = sysctl(facts, name);
+        std::uint64_t bytes = 0;
+        const auto parsed = std::from_chars(value.data(), value.data() + value.size(), bytes);
+        if (parsed.ec == std::errc() && bytes < enough_for_fragments)
+            rows.push_back({"sysctl",
+                            Standing::warning,
+                            std::string(name) + " is " + std::string(value) +
+                                ": the kernel has hardly any room to put fragments together, IKE's "
+                                "neither",
+                            "sysctl -w " + std::string(name) + "=4194304"});
+    }
     if (std::ranges::none_of(rows, [](const auto& row) { return row.check == "sysctl"; }))
         rows.push_back({"sysctl", Standing::good, "kernel settings for fragments are sane", ""});
 }
@@ -392,6 +448,7 @@ std::vector<Examination> examine(const HostFacts& facts) {
                             examine_daemon,
                             examine_table,
                             examine_queue_support,
+                            examine_taken,
                             examine_queues,
                             examine_copies,
                             examine_conntrack,

@@ -84,6 +84,9 @@ void look_at_kernel(HostFacts& facts) {
                                 "net.ipv6.conf.all.forwarding",
                                 "net.ipv4.ipfrag_time",
                                 "net.ipv6.ip6frag_time",
+                                "net.ipv4.ipfrag_high_thresh",
+                                "net.ipv6.ip6frag_high_thresh",
+                                "net.netfilter.nf_conntrack_frag6_high_thresh",
                                 "net.bridge.bridge-nf-call-iptables"}) {
         std::string path = "/proc/sys/";
         for (const char* letter = name_of; *letter != 0; ++letter)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/kernel/record_ring.hpp"
 #include "plugin/counter.hpp"
 #include "plugin/observation.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 
 namespace ikefrag {
@@ -40,14 +40,10 @@ public:
     [[nodiscard]] const Counter& pushed() const noexcept { return pushed_; }
 
 private:
-    std::size_t capacity_;
-    std::unique_ptr<std::uint8_t[]> ring_;
+    RecordRing ring_;
     int event_ = -1;
-    alignas(64) std::atomic<std::uint64_t> head_{0}; ///< written up to here
     Counter lost_;
     Counter pushed_;
-    alignas(64) std::atomic<std::uint64_t> tail_{0}; ///< free up to here
-    std::uint64_t read_until_ = 0;                   ///< end of the record the reader looks at
     alignas(64) std::atomic<bool> reader_sleeps_{true};
 };
 

@@ -3,6 +3,7 @@
 
 #include "daemon/clock.hpp"
 #include "daemon/kernel/netlink_socket.hpp"
+#include "daemon/kernel/packet_tap.hpp"
 #include "daemon/kernel/queue_message.hpp"
 #include "daemon/kernel/queue_status.hpp"
 
@@ -143,6 +144,7 @@ public:
         std::shared_ptr<const std::vector<IpAddress>> proven;
         InterfaceDomainsPointer domains;
         std::optional<std::vector<InterfaceName>> names;
+        std::optional<std::shared_ptr<PacketTap>> tap;
         std::optional<TimePoint> headless_until;
         bool release = false;
         bool stop = false;
@@ -181,6 +183,7 @@ private:
     GateOutput output_;
     VerdictBatch batch_;
     InterfaceDomainsPointer domains_ = std::make_shared<const InterfaceDomains>();
+    std::shared_ptr<PacketTap> tap_; ///< null unless captures are wanted
     /// Marks of waiting packets that came with one; empty where no mark is configured.
     std::unordered_map<std::uint32_t, std::uint32_t> marks_;
     std::uint64_t ids_ = 0; ///< given out by the kernel, as far as seen
@@ -286,6 +289,7 @@ std::size_t QueueWorker::State::turn() {
 
 void QueueWorker::State::take(const QueuedPacket& packet, TimePoint now) {
     count_id(packet.id);
+    if (tap_) tap_->push({now, packet.bytes, packet.packet_bytes});
     if (settings.mark && packet.mark != 0) marks_[packet.id.value] = packet.mark;
     gate.feed({.id = packet.id,
                .bytes = packet.bytes,
@@ -403,6 +407,7 @@ void QueueWorker::State::take_commands() {
     if (now.proven) gate.set_proven_sources(std::move(now.proven));
     if (now.domains) domains_ = std::move(now.domains);
     if (now.names) gate.set_interface_names(std::move(*now.names));
+    if (now.tap) tap_ = std::move(*now.tap);
     if (now.headless_until) gate.accept_headless_until(*now.headless_until);
     if (now.release) {
         const TimePoint time = clock_.now();
@@ -445,6 +450,9 @@ void QueueWorker::set_proven_sources(std::shared_ptr<const std::vector<IpAddress
 
 void QueueWorker::set_interface_names(std::vector<InterfaceName> names) {
     state_->command([&](State::Pending& pending) { pending.names = std::move(names); });
+}
+void QueueWorker::set_tap(std::shared_ptr<PacketTap> tap) {
+    state_->command([&](State::Pending& pending) { pending.tap = std::move(tap); });
 }
 void QueueWorker::accept_headless_until(TimePoint time) {
     state_->command([&](State::Pending& pending) { pending.headless_until = time; });

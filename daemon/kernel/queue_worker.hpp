@@ -18,6 +18,7 @@
 namespace ikefrag {
 
 class Clock;
+class PacketTap;
 
 /// A packet mark: `mask` says which bits are ours.
 struct PacketMark {
@@ -93,6 +94,8 @@ public:
     void set_domains(InterfaceDomainsPointer domains);
     /// Names of interfaces, for rules that test them.
     void set_interface_names(std::vector<InterfaceName> names);
+    /// From now on every packet read is copied there, too; null: none is.
+    void set_tap(std::shared_ptr<PacketTap> tap);
     /// See Gate: after a start in the midst of traffic.
     void accept_headless_until(TimePoint time);
     /// Lets go of everything held, with `accept` (change to observe).

@@ -9,6 +9,7 @@
 #include "daemon/observer/observer.hpp"
 #include "daemon/observer/table_keeper.hpp"
 #include "daemon/observer/worker_pool.hpp"
+#include "daemon/recorder/recorder.hpp"
 #include "daemon/state/peer_store.hpp"
 
 #include <prometheus/text_serializer.h>
@@ -26,6 +27,16 @@ double unix_seconds(TimePoint time, const Clock& clock) {
 
 std::uint64_t answered(const QueueTotals& queue) {
     return std::accumulate(queue.verdicts.begin(), queue.verdicts.end(), std::uint64_t{0});
+}
+
+CaptureMetrics capture_metrics(const Recorder& recorder) {
+    const auto& files = recorder.store().counters();
+    return {.enabled = recorder.enabled(),
+            .ring_bytes = recorder.ring() ? recorder.ring()->bytes() : 0,
+            .packets_lost = recorder.packets_lost(),
+            .files = files.written.get(),
+            .files_failed = files.failures.get() + files.lost.get(),
+            .files_suppressed = recorder.suppressed()};
 }
 
 } // namespace
@@ -93,6 +104,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     const auto& events = parts.events.counters();
     snapshot.events_lost = events.lost.get() + events.failures.get();
     snapshot.database_failures = parts.store.counters().failures.get();
+    snapshot.capture = capture_metrics(parts.recorder);
     snapshot.reloads = daemon_.reloads();
     snapshot.table_repairs = parts.table.repairs();
     snapshot.kernel_emptied = parts.table.emptied();

@@ -173,6 +173,15 @@ void export_process(Families& out, const MetricsSnapshot& snapshot) {
     out.set("ikefrag_peers_database_failures_total", {}, snapshot.database_failures);
 }
 
+void export_capture(Families& out, const CaptureMetrics& capture) {
+    out.set("ikefrag_capture_enabled", {}, capture.enabled ? 1.0 : 0.0);
+    out.set("ikefrag_capture_ring_bytes", {}, capture.ring_bytes);
+    out.set("ikefrag_capture_packets_lost_total", {}, capture.packets_lost);
+    out.set("ikefrag_capture_files_total", {}, capture.files);
+    out.set("ikefrag_capture_files_failed_total", {}, capture.files_failed);
+    out.set("ikefrag_capture_files_suppressed_total", {}, capture.files_suppressed);
+}
+
 void export_table(Families& out, const MetricsSnapshot& snapshot) {
     out.set("ikefrag_table_present", {}, snapshot.table_present ? 1.0 : 0.0);
     out.set("ikefrag_table_repairs_total", {}, snapshot.table_repairs);
@@ -483,6 +492,7 @@ std::vector<MetricFamily> export_metrics(const MetricsSnapshot& snapshot) {
         export_notifies(out, server, totals);
         export_peers(out, server, totals);
     }
+    export_capture(out, snapshot.capture);
     export_state_tables(out, snapshot);
     return out.take();
 }

@@ -36,6 +36,16 @@ struct QueueMetrics {
     std::uint64_t unseen = 0;
 };
 
+/// Captures of failed handshakes.
+struct CaptureMetrics {
+    bool enabled = false;
+    std::uint64_t ring_bytes = 0;
+    std::uint64_t packets_lost = 0;
+    std::uint64_t files = 0;
+    std::uint64_t files_failed = 0;
+    std::uint64_t files_suppressed = 0;
+};
+
 /// Everything the metrics show, as it was at one moment. Views of the caller's; nothing is copied
 /// that is large.
 struct MetricsSnapshot {
@@ -51,6 +61,7 @@ struct MetricsSnapshot {
     TableCounts table{};
     ProcessFacts process{};
     TrackerLimits limits{};
+    CaptureMetrics capture{};
     std::string config_hash{};
     std::size_t handshakes = 0; ///< known, ended ones included
     std::size_t peers = 0;

@@ -11,6 +11,7 @@
 #include "daemon/observer/service_manager.hpp"
 #include "daemon/observer/table_keeper.hpp"
 #include "daemon/observer/worker_pool.hpp"
+#include "daemon/recorder/recorder.hpp"
 #include "daemon/state/peer_store.hpp"
 
 #include <csignal>
@@ -37,9 +38,8 @@ PolicyPointer with_mode(const PolicyPointer& policy, Mode mode) {
     return copy;
 }
 
-std::string first_line(const Diagnostics& diagnostics) {
-    auto text = to_string(diagnostics.front());
-    text.resize(std::min(text.size(), text.find('\n')));
+std::string first_line_of(const Diagnostics& diagnostics) {
+    auto text = first_line(diagnostics.front());
     if (diagnostics.size() > 1)
         text += " (and " + std::to_string(diagnostics.size() - 1) + " more)";
     return text;
@@ -131,6 +131,7 @@ void Daemon::housekeep() {
     keep_table();
     parts_.events.tick(now);
     mend_workers();
+    if (look_) look_(now);
     if (now - interfaces_read_ >= interfaces_every) read_interfaces();
     if (now - forgot_ >= forget_every) {
         forgot_ = now;
@@ -286,8 +287,11 @@ Result<Reloaded, ReloadFault> Daemon::take(Config fresh) {
         return fail(ReloadFault(std::move(*error)));
     }
     config_.hash = fresh.hash;
+    config_.notes = fresh.notes;
+    for (const auto& note : config_.notes) reloaded.notes.push_back(first_line(note));
     configured_ = parts_.clock.now();
     parts_.events.change(config_.settings.events, config_.settings.mask_addresses);
+    parts_.recorder.change(config_.settings);
     reloaded.rules = policy().rules.size();
     reloaded.servers = policy().servers.size();
     reloaded.mode = policy().mode;
@@ -312,7 +316,7 @@ Result<Reloaded, ReloadFault> Daemon::reload() {
         const auto* mistakes = std::get_if<Diagnostics>(&result.error());
         reload_fault_ =
             mistakes != nullptr ? to_string(*mistakes) : std::get<std::string>(result.error());
-        text = mistakes != nullptr ? first_line(*mistakes) : reload_fault_;
+        text = mistakes != nullptr ? first_line_of(*mistakes) : reload_fault_;
         log_error("configuration refused, the old one stays: " + text);
     }
     parts_.events.daemon_changed("reload", result.has_value(), text, parts_.clock.now());
@@ -322,8 +326,9 @@ Result<Reloaded, ReloadFault> Daemon::reload() {
 bool Daemon::forget(const IpAddress& address) {
     parts_.store.forget(address);
     const bool known = parts_.tracker.forget_peer(address);
+    const auto captures = parts_.recorder.store().forget(address);
     catch_up();
-    return known;
+    return known || captures > 0;
 }
 
 void Daemon::stop() {

@@ -25,6 +25,7 @@ class EventWriter;
 class LogReader;
 class Observer;
 class PeerStore;
+class Recorder;
 class TableKeeper;
 class Tracker;
 class WorkerPool;
@@ -62,6 +63,7 @@ public:
         Observer& observer;
         EventWriter& events;
         PeerStore& store;
+        Recorder& recorder;
         RuleRows& rows;
     };
 
@@ -82,7 +84,10 @@ public:
     /// Until the next reload or restart. Errors: nothing has changed.
     [[nodiscard]] std::optional<std::string> change_mode(Mode mode);
 
-    /// Forgets a peer everywhere. Out: whether it was known
+    /// Calls this once a second, everything brought up to now.
+    void each_second(std::function<void(TimePoint)> look) { look_ = std::move(look); }
+
+    /// Forgets a peer everywhere, captures that name it included. Out: whether it was known
     bool forget(const IpAddress& address);
 
     [[nodiscard]] const Parts& parts() const noexcept { return parts_; }
@@ -121,6 +126,7 @@ private:
     Paths paths_;
     Config config_;
     std::unique_ptr<Timers> timers_;
+    std::function<void(TimePoint)> look_;
     TimePoint started_;
     TimePoint configured_;
     TimePoint interfaces_read_{};

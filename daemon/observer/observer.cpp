@@ -6,6 +6,7 @@
 #include "daemon/events/event_writer.hpp"
 #include "daemon/observer/borrowed.hpp"
 #include "daemon/observer/worker_pool.hpp"
+#include "daemon/recorder/recorder.hpp"
 #include "daemon/state/peer_store.hpp"
 
 #include <algorithm>
@@ -54,9 +55,10 @@ Observer::Observer(asio::io_context& io,
                    Tracker& tracker,
                    EventWriter& events,
                    PeerStore& store,
+                   Recorder& recorder,
                    PolicyPointer policy)
     : clock_(clock), log_(log), pool_(pool), tracker_(tracker), events_(events), store_(store),
-      policy_(std::move(policy)), gate_(observing(policy_), random_seed()),
+      recorder_(recorder), policy_(std::move(policy)), gate_(observing(policy_), random_seed()),
       sources_(std::make_unique<Sources>(io, log.descriptor())) {}
 
 Observer::~Observer() = default;
@@ -93,6 +95,7 @@ void Observer::take_copies(std::span<const Copy> copies) {
 
 void Observer::take_copy(const Copy& copy) {
     if (copy.bytes.empty()) return;
+    recorder_.add(copy);
     Packet packet;
     packet.bytes = copy.bytes;
     packet.leg = copy.leg;
@@ -130,9 +133,11 @@ void Observer::watch_workers() {
 void Observer::leave_workers() {
     sources_->queues.clear();
     for (const auto& worker : pool_.workers()) drain(*worker);
+    recorder_.drain();
 }
 
 void Observer::drain(QueueWorker& worker) {
+    recorder_.drain();
     auto& queue = worker.observations();
     for (int i = 0; i < observations_a_turn; ++i) {
         const auto observation = queue.pop();
@@ -163,6 +168,7 @@ void Observer::catch_up() {
     observations_lost_ = std::max(observations_lost_, lost);
     tracker_.expire(now);
     take_events();
+    recorder_.expire(now);
     if (auto proven = tracker_.proven_sources(); proven != proven_) {
         proven_ = std::move(proven);
         pool_.set_proven_sources(proven_);
@@ -239,6 +245,7 @@ void Observer::take_event(const Event& event) {
 
 void Observer::end_handshake(const Handshake& handshake, const Finding* cause, TimePoint time) {
     const auto server = server_name(handshake.server_index);
+    recorder_.handshake_ended(handshake, cause, server, time);
     if (handshake.outcome != Outcome::failed) cause = nullptr;
     if (handshake.outcome == Outcome::failed)
         ++failed_[{server.empty() ? "unlisted" : server,

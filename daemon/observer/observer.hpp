@@ -25,6 +25,7 @@ class Clock;
 class EventWriter;
 class PeerStore;
 class QueueWorker;
+class Recorder;
 class WorkerPool;
 
 /// What the observation thread counted itself.
@@ -50,6 +51,7 @@ public:
              Tracker& tracker,
              EventWriter& events,
              PeerStore& store,
+             Recorder& recorder,
              PolicyPointer policy);
     ~Observer();
     Observer(const Observer&) = delete;
@@ -98,6 +100,7 @@ private:
     Tracker& tracker_;
     EventWriter& events_;
     PeerStore& store_;
+    Recorder& recorder_;
     PolicyPointer policy_;
     Gate gate_;
     GateOutput output_;

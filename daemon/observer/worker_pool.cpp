@@ -3,6 +3,7 @@
 
 #include "daemon/clock.hpp"
 #include "daemon/config/config.hpp"
+#include "daemon/kernel/packet_tap.hpp"
 
 #include <sys/random.h>
 
@@ -57,6 +58,21 @@ void WorkerPool::start(const PolicyPointer& policy) {
             queue_settings(settings_, queue.number), share, random_seed(), clock_));
     for (const auto& worker : workers) worker->start();
     workers_ = std::move(workers);
+    hand_out_taps();
+}
+
+void WorkerPool::tap(bool wanted) {
+    if (wanted == !taps_.empty()) return;
+    taps_.clear();
+    if (wanted)
+        for (std::size_t i = 0; i < retired_.size(); ++i)
+            taps_.push_back(std::make_shared<PacketTap>());
+    hand_out_taps();
+}
+
+void WorkerPool::hand_out_taps() {
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+        workers_[i]->set_tap(taps_.empty() ? nullptr : taps_[i]);
 }
 
 void WorkerPool::release() {

@@ -15,6 +15,7 @@
 namespace ikefrag {
 
 class Clock;
+class PacketTap;
 struct Settings;
 
 /// The queue workers, as one: none in `observe`, one a queue otherwise. What they counted outlives
@@ -45,6 +46,13 @@ public:
     void set_domains(const InterfaceDomainsPointer& domains);
     void set_interfaces(const std::vector<InterfaceName>& names);
     void accept_headless_until(TimePoint time);
+    /// Whether every packet read is copied to a tap of its worker, those of workers started later
+    /// included.
+    void tap(bool wanted);
+    /// One a queue while tapped, else none; read by whoever drives the pool.
+    [[nodiscard]] const std::vector<std::shared_ptr<PacketTap>>& taps() const noexcept {
+        return taps_;
+    }
 
     /// Sums of what happened since the daemon's start, and the gauges of now; one a queue.
     [[nodiscard]] std::vector<QueueTotals> totals() const;
@@ -57,9 +65,12 @@ public:
     [[nodiscard]] Duration longest_pause(TimePoint now) const;
 
 private:
+    void hand_out_taps();
+
     const Settings& settings_;
     const Clock& clock_;
     std::vector<std::unique_ptr<QueueWorker>> workers_;
+    std::vector<std::shared_ptr<PacketTap>> taps_;
     std::vector<QueueTotals> retired_; ///< of workers that are gone, one a queue
     GateTotals retired_gates_;
 };

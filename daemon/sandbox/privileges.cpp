@@ -19,6 +19,7 @@
 namespace ikefrag {
 namespace {
 
+/// "nobody" and "nogroup" everywhere; by number, so that no name service is asked.
 constexpr uid_t nobody = 65534;
 
 void require(bool done, const char* step) {
@@ -59,7 +60,7 @@ void keep_only_net_admin(const std::string& user) {
         errno = 0;
         const passwd* entry = getpwnam(user.c_str());
         if (entry == nullptr)
-            throw std::runtime_error("user '" + user + "' does not exist (see user in [daemon])");
+            throw std::runtime_error("user '" + user + "' does not exist (see --user)");
         const uid_t uid = entry->pw_uid;
         const gid_t gid = entry->pw_gid;
         drop_bounding_set(net_admin);
@@ -73,13 +74,18 @@ void keep_only_net_admin(const std::string& user) {
 }
 
 void give_up_all_privileges() {
-    if (geteuid() == 0) {
+    if (geteuid() == 0 || getuid() == 0) {
         drop_bounding_set(0);
         become(nobody, nobody);
     }
     require(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0, "clear ambient set");
     set_capabilities(0);
     require(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
+#ifdef __SANITIZE_ADDRESS__
+    // The leak checker looks at its own process by ptrace, which a change of user forbids.
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+#endif
+    if (setuid(0) == 0) throw std::system_error(EPERM, std::generic_category(), "stay nobody");
 }
 
 void forbid_dumps() {

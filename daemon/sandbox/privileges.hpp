@@ -14,8 +14,11 @@ namespace ikefrag {
 void keep_only_net_admin(const std::string& user);
 
 /// Gives up every privilege for good, for those who read a stranger's capture or database: user
-/// nobody, no group, no capability, no_new_privs. Files must have been opened before.
-/// Errors: std::system_error naming the step.
+/// nobody, no group, no capability, no way back by running a set-uid program. Called with
+/// everything that needs them already open, before the first hostile byte is read. Without
+/// privileges to begin with, only the way back is closed.
+///
+/// Errors: std::system_error naming the step; then nothing hostile must be read
 void give_up_all_privileges();
 
 /// Forbids core dumps and attaching debuggers: keys and addresses of others pass through here.

@@ -100,7 +100,7 @@ lab_end() {
     fi
     if [ -n "${IKEFRAG_LAB_LOGS:-}" ]; then
         mkdir -p "$IKEFRAG_LAB_LOGS/$lab_test"
-        cp "$LAB_DIR"/*.log "$LAB_DIR"/*.pcap "$LAB_DIR"/*.toml "$LAB_DIR"/*.json "$IKEFRAG_LAB_LOGS/$lab_test/" 2> /dev/null
+        cp "$LAB_DIR"/*.log "$LAB_DIR"/*.pcap "$LAB_DIR"/*.pcapng "$LAB_DIR"/*.toml "$LAB_DIR"/*.json "$IKEFRAG_LAB_LOGS/$lab_test/" 2> /dev/null
     fi
     if [ "$lab_keep" = no ]; then rm -rf "$LAB_DIR"; fi
     exit "$((results_failed > 0))"

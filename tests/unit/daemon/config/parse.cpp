@@ -366,6 +366,15 @@ TEST_CASE("config: every key has an effect", "[config]") {
            [](auto& c) { return c.policy->nat64.size() == 1; });
     effect("privacy.mask = true", [](auto& c) { return c.settings.mask_addresses; });
     effect("peers.keep_days = 9", [](auto& c) { return c.settings.keep_days == 9; });
+    effect("capture.enabled = true", [](auto& c) { return c.settings.capture.enabled; });
+    effect("capture.ring_bytes = 2000000",
+           [](auto& c) { return c.settings.capture.ring_bytes == 2'000'000; });
+    effect("capture.ring_seconds = 60",
+           [](auto& c) { return c.settings.capture.ring_seconds == 60; });
+    effect("capture.file_bytes = 70000",
+           [](auto& c) { return c.settings.capture.file_bytes == 70'000; });
+    effect("capture.files = 5", [](auto& c) { return c.settings.capture.files == 5; });
+    effect("capture.keep_days = 3", [](auto& c) { return c.settings.capture.keep_days == 3; });
     effect("events.file = '/e'", [](auto& c) { return c.settings.events.file == "/e"; });
     effect("events.format = 'text'",
            [](auto& c) { return c.settings.events.format == EventOptions::Format::text; });
@@ -445,6 +454,46 @@ TEST_CASE("rules: the protocols that exclusive leaves alone come from the rules"
     CHECK(allowed("[[rule]]\nname = 'a'\naction = 'drop'\ndry_run = true\nmatch.protocol = 1\n") ==
           List{1});
     CHECK(allowed("[[rule]]\nname = 'a'\naction = 'leave'\n").size() == 255);
+}
+
+TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]") {
+    const auto notes = [](const std::string& rules) {
+        std::string text;
+        for (const auto& note : sound("[[server]]\nname = 'v'\naddresses = ['203.0.113.5']\n",
+                                      {
+                                          {"r", rules}
+             })
+                                    .notes)
+            text += first_line(note) + '\n';
+        return text;
+    };
+    const std::string gre = "[[rule]]\nname = 'g'\naction = 'leave'\nmatch = { protocol = 'gre'";
+    CHECK(notes(gre + " }\n").empty());
+    CHECK(notes(gre + ", peer = ['10.0.0.0/8'] }\n") ==
+          "r:1:1: rule \"g\": in mode exclusive the kernel decides fragments of IP protocol 47 by "
+          "protocol alone; this rule lets them through for everybody, whatever else it tests\n");
+    for (const auto* test : {"server = ['v']",
+                             "direction = 'to_peer'",
+                             "family = 'ipv4'",
+                             "interface = ['lan']",
+                             "transition = ['native']"}) {
+        CAPTURE(test);
+        CHECK_FALSE(notes(gre + ", " + test + " }\n").empty());
+    }
+    // Not of UDP, which is queued and tested; nor where an earlier rule has decided for all.
+    CHECK(notes("[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', peer = "
+                "['10.0.0.0/8'] }\n")
+              .empty());
+    CHECK(notes("[[rule]]\nname = 'a'\naction = 'drop'\nmatch.protocol = 'sctp'\n" + gre + " }\n")
+              .empty());
+    // A drop with conditions behind which somebody lets through.
+    CHECK(notes("[[rule]]\nname = 'd'\naction = 'drop'\nmatch = { protocol = 'gre', peer = "
+                "['10.0.0.0/8'] }\n" +
+                gre + " }\n") ==
+          "r:1:1: rule \"d\": in mode exclusive the kernel decides fragments of IP protocol 47 by "
+          "protocol alone; this rule does not drop them, as another one lets them through\n");
+    CHECK(notes("[[rule]]\nname = 'w'\naction = 'leave'\nmatch = { peer = ['10.0.0.0/8'] }\n")
+              .find("every protocol but UDP") != std::string::npos);
 }
 
 TEST_CASE("config: the shipped files are right and are what the package installs", "[config]") {

@@ -156,7 +156,10 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
          Standing::wrong,
          "ip filter FORWARD"                                                                                  },
         {"harmless fragment rule",
-         [&](HostFacts& f) { f.conntrack.fragment_drops = {drop_rule}; },
+         [&](HostFacts& f) {
+             f.conntrack.fragment_drops = {drop_rule};
+             f.conntrack.fragment_drops[0].bites = false;
+         },
          "fragment_drop",                                                                              Standing::note,
          "makes them whole before it"                                                                         },
         {"somebody before us",
@@ -207,6 +210,34 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
          [](HostFacts& f) { f.sysctls["net.ipv4.ipfrag_time"] = "1"; },
          "sysctl",                                                                                       Standing::warning,
          "is 1 s"                                                                                            },
+        {"no room for fragments",
+         [](HostFacts& f) { f.sysctls["net.ipv4.ipfrag_high_thresh"] = "0"; },
+         "sysctl",
+         Standing::warning,
+         "hardly any room"},
+        {"not forwarding IPv6",
+         [](HostFacts& f) {
+             f.config = config_of("[[server]]\nname = 'vpn1'\naddresses = ['2001:db8::5']\n");
+             f.daemon->config_hash = f.config->hash;
+             f.forwardings.clear();
+             f.sysctls["net.ipv6.conf.all.forwarding"] = "0";
+         },
+         "forwarding",
+         Standing::wrong,
+         "IPv6 is not forwarded"},
+        {"queue taken by another program",
+         [](HostFacts& f) {
+             f.daemon.reset();
+             f.queues[0].port_id = 4711;
+         },
+         "queue",
+         Standing::wrong,
+         "queue 500 is taken by another program (netlink port 4711)"},
+        {"log group taken by another program",
+         [](HostFacts& f) { f.daemon.reset(); },
+         "copy",
+         Standing::wrong,
+         "log group 500 is read by another program"},
         {"bridge filter",
          [](HostFacts& f) { f.sysctls["net.bridge.bridge-nf-call-iptables"] = "1"; },
          "sysctl",                                                                                     Standing::note,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/replay/privileges.hpp"
+#include "daemon/sandbox/privileges.hpp"
 
 #include "tests/support/daemon/run_program.hpp"
 #include "tests/support/daemon/temporary_file.hpp"
@@ -33,7 +33,7 @@ TEST_CASE("privileges: gone for good, in a child", "[replay]") {
     const pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        drop_privileges();
+        give_up_all_privileges();
         int wrong = 0;
         if (status_line("Uid:") != "Uid:\t65534\t65534\t65534\t65534") wrong |= 1;
         if (status_line("Gid:") != "Gid:\t65534\t65534\t65534\t65534") wrong |= 2;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "daemon/ctl/file_output.hpp"
+#include "daemon/file_output.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <system_error>
 
-namespace ikefrag::ctl {
+namespace ikefrag {
 
 namespace {
 
@@ -64,4 +64,4 @@ void FileOutput::commit() {
     descriptor_ = -1;
 }
 
-} // namespace ikefrag::ctl
+} // namespace ikefrag

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace ikefrag::ctl {
+namespace ikefrag {
 
 /// A file being written: under a temporary name in its directory, mode 0600, never through a link;
 /// commit() gives it its name. Dropped uncommitted, nothing remains.
@@ -28,4 +28,4 @@ private:
     int descriptor_ = -1;
 };
 
-} // namespace ikefrag::ctl
+} // namespace ikefrag
