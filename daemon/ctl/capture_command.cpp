@@ -121,7 +121,7 @@ ExitCode get(const Arguments& arguments, Terminal& terminal) {
 ExitCode take(const Arguments& arguments, Terminal& terminal) {
     return fetch(arguments,
                  {
-                     {"action", "take"                                      },
+                     {"action", "take"                                 },
                      {"target", escape_json(*arguments.value("TARGET"))}
     },
                  terminal);

@@ -462,7 +462,7 @@ TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]
         for (const auto& note : sound("[[server]]\nname = 'v'\naddresses = ['203.0.113.5']\n",
                                       {
                                           {"r", rules}
-             })
+        })
                                     .notes)
             text += first_line(note) + '\n';
         return text;
