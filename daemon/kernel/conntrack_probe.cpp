@@ -258,7 +258,9 @@ ConntrackFacts probe_conntrack(ProbeMay may) {
         else
             facts.unread.push_back(std::string(tool) + ": " + tool + "-save could not be run");
     }
-    conclude_conntrack(tracked_connections(), facts);
+    // Entries outlive the rules that made them, by days: they count only where some ruleset could
+    // not be read.
+    conclude_conntrack(facts.unread.empty() ? 0 : tracked_connections(), facts);
     return facts;
 }
 

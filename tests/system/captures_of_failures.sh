@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A handshake that fails leaves a file by itself, one that succeeds does not; limits of number and rate hold; on a full disk
 # nothing but the file is lost.
-# slow
-# limit 400
+# waits
+# limit 300
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 lab_begin swanctl pki charon-systemd tshark

@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Hosts set up wrongly, one after the other: the doctor names what is wrong with each, and nothing else; mended, it is silent.
+# limit 150
+# shellcheck source=tests/lab/lab.sh
+. "$(dirname "$0")/../lab/lab.sh"
+lab_begin iptables-nft ip6tables-nft
+lab_links_up
+
+doctor() { ctl doctor --config "$LAB_DIR/ikefragd.toml" --json || true; } # status 1 says that it found something
+findings() { doctor | jq -r '.checks[] | select(.standing == "warning" or .standing == "wrong") | .check + ": " + .found'; }
+# names WORDS CHECK TEXT: the doctor has findings of this check alone, one of them with this text
+names() {
+    local found
+    found=$(findings)
+    if ! grep -qE "^$2: .*$3" <<< "$found"; then
+        fail "$1: is named" "wanted '$2: … $3', got '$(tr '\n' '|' <<< "$found" | cut -c 1-300)'"
+    elif grep -qvE "^($2): " <<< "$found"; then
+        fail "$1: nothing else is" "$(grep -vE "^($2): " <<< "$found" | head -n 2 | tr '\n' '|')"
+    else
+        ok "$1: is named, and nothing else is"
+    fi
+}
+healthy() { equal "$1: no finding" "" "$(findings)"; }
+# note WORDS CHECK TEXT: told, but not as a finding
+note() {
+    check "$1: is told" bash -c "grep -qE '$3' <<< \"\$1\"" - "$(doctor |
+        jq -r ".checks[] | select(.check == \"$2\" and (.standing == \"note\" or .standing == \"good\")) | .found")"
+}
+
+ikefragd_start guard
+healthy "a good host"
+
+# ---- who else drops fragments
+in_ns fw nft 'table inet other { chain pre { type filter hook prerouting priority raw; ip frag-off & 0x1fff != 0 drop; }; }'
+names "nft drops fragments" fragment_drop 'inet other pre: ip frag-off'
+in_ns fw nft 'add chain inet other track { type filter hook forward priority 0; }; add rule inet other track ct state invalid drop'
+healthy "the same behind connection tracking, which makes them whole"
+note "the same behind connection tracking" fragment_drop 'conntrack makes them whole'
+in_ns fw nft 'delete table inet other'
+in_ns fw nft 'table netdev before { chain in { type filter hook ingress device wan priority 0; ip frag-off & 0x1fff != 0 drop; }; }'
+names "nft drops fragments before us" 'hook_order|fragment_drop' 'netdev before in'
+in_ns fw nft 'delete table netdev before'
+for tool in iptables-legacy iptables-nft; do
+    in_ns fw $tool -w -t raw -A PREROUTING -f -j DROP
+    names "$tool drops fragments" fragment_drop 'raw PREROUTING'
+    in_ns fw $tool -w -t raw -D PREROUTING -f -j DROP
+done
+for tool in ip6tables-legacy ip6tables-nft; do
+    in_ns fw $tool -w -t raw -A PREROUTING -m frag --fragmore -j DROP
+    names "$tool drops fragments" fragment_drop 'raw PREROUTING'
+    in_ns fw $tool -w -t raw -D PREROUTING -m frag --fragmore -j DROP
+done
+for tool in iptables-legacy iptables-nft; do
+    in_ns fw $tool -w -A FORWARD -m conntrack --ctstate INVALID -j ACCEPT
+    note "$tool switches connection tracking on" conntrack 'conntrack is active'
+    in_ns fw $tool -w -D FORWARD -m conntrack --ctstate INVALID -j ACCEPT
+    note "$tool: and off" conntrack 'no conntrack here'
+done
+in_ns fw nft flush ruleset # iptables-nft leaves its empty tables
+lab_wait 5 in_ns fw nft list chain inet ikefragd pre
+healthy "all of it taken away"
+
+# ---- NAT that the configuration does not know
+in_ns fw nft 'table ip nat { chain pre { type nat hook prerouting priority -100; ip daddr 10.99.2.2 udp dport { 500, 4500 } dnat to 10.0.0.5; }; }'
+names "DNAT to an address not configured" servers 'inside address is not configured'
+in_ns fw nft 'flush chain ip nat pre; add rule ip nat pre ip daddr 10.99.2.2 udp dport 500 dnat to 10.0.0.5'
+names "4500 is not forwarded" 'dnat|servers' 'UDP/4500 is not'
+in_ns fw nft 'flush chain ip nat pre'
+
+# ---- kernel settings
+in_ns fw sysctl -qw net.ipv4.ip_forward=0
+names "IPv4 not forwarded" forwarding 'IPv4 is not forwarded'
+in_ns fw sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=0
+names "IPv6 not forwarded" forwarding 'IPv6 is not forwarded'
+in_ns fw sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv4.ipfrag_time=1
+names "an impatient kernel" sysctl 'ipfrag_time is 1 s'
+in_ns fw sysctl -qw net.ipv4.ipfrag_time=30
+low=$(in_ns fw sysctl -n net.ipv4.ipfrag_low_thresh) high=$(in_ns fw sysctl -n net.ipv4.ipfrag_high_thresh)
+in_ns fw sysctl -qw net.ipv4.ipfrag_low_thresh=0 net.ipv4.ipfrag_high_thresh=0
+names "no room for fragments" sysctl 'ipfrag_high_thresh is 0'
+in_ns fw sysctl -qw "net.ipv4.ipfrag_high_thresh=$high" "net.ipv4.ipfrag_low_thresh=$low"
+in_ns fw nft 'table inet fast { flowtable ft { hook ingress priority 0; devices = { wan }; }; }' 2> /dev/null &&
+    note "a flow table" offload 'flow tables'
+in_ns fw nft delete table inet fast 2> /dev/null || true
+healthy "all of it set right"
+
+# ---- the daemon and its configuration
+sed -i 's/mode = "guard"/mode = "exclusive"/' "$LAB_DIR/ikefragd.toml"
+names "configuration newer than the daemon" config 'not what the daemon runs with'
+sed -i 's/mode = "exclusive"/mode = "exclsive"/' "$LAB_DIR/ikefragd.toml"
+names "configuration with a mistake" config 'have 1 mistake'
+ikefragd_config guard
+in_ns fw nft delete table inet ikefragd
+lab_wait 5 in_ns fw nft list chain inet ikefragd pre
+healthy "its table deleted: it is back"
+ikefragd_stop
+names "no daemon" daemon 'not running'
+
+ikefragd_config guard
+sed -i 's/^max_length = .*/&\nmanage_nft = false/' "$LAB_DIR/ikefragd.toml"
+ikefragd_run
+names "the admin's own table is missing" table 'nobody has loaded'
+ikefragd_stop
+
+# ---- somebody else's program on our numbers, and on our port
+lab_spawn holder fw python3 "$lab_source/hold_queue.py" 500
+lab_wait 5 grep -q bound "$LAB_DIR/holder.log"
+ikefragd_config guard
+lab_spawn ikefragd fw "$(lab_build)/ikefragd" --config "$LAB_DIR/ikefragd.toml"
+check "a queue that is taken: the daemon ends" lab_wait 10 bash -c "! kill -0 ${lab_pids[ikefragd]}"
+lab_stop ikefragd || true
+check "a queue that is taken: the log says so" grep -q 'another program has this queue' "$LAB_DIR/ikefragd.log"
+names "a queue that is taken" 'daemon|queue|table' 'queue 500 is taken by another program'
+lab_stop holder || true
+
+ikefragd_config guard
+sed -i 's/9786/9787/' "$LAB_DIR/ikefragd.toml"
+lab_spawn ikefragd fw "$(lab_build)/ikefragd" --config "$LAB_DIR/ikefragd.toml"
+lab_wait 10 in_ns fw curl -sf http://127.0.0.1:9787/-/ready
+ikefragd_config guard # metrics.listen changes at the next restart only
+names "the metrics endpoint is elsewhere" 'metrics|config' 'endpoint does not answer'
+ikefragd_stop
+
+# ---- a queue too short for what comes
+ikefragd_config guard EXTRA='[limits]
+table_packets = 512' QUEUE_LENGTH=1024
+sed -i 's/^max_length = .*/&\nfail_open = false/' "$LAB_DIR/ikefragd.toml"
+ikefragd_run
+"$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 2000
+kill -STOP "${lab_pids[ikefragd]}"
+in_ns cli "$lab_source/packets.py" play "$LAB_DIR/heads.pcap" eth0
+kill -CONT "${lab_pids[ikefragd]}"
+lab_wait 5 http /-/healthy
+names "a queue that was too short" queue 'queue 500 dropped [0-9]+ packets when full'
