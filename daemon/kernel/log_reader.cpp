@@ -30,8 +30,11 @@ LogReader::LogReader(const LogSettings& settings, const Clock& clock)
         if (const auto error = socket_.request(request, 1))
             throw std::system_error(error,
                                     "log group " + std::to_string(settings.group) + ": " + what +
-                                        (error == std::errc::device_or_resource_busy
-                                             ? " (another program reads this group)"
+                                        // A group that somebody else has: EPERM, not EBUSY.
+                                        (error == std::errc::operation_not_permitted ||
+                                                 error == std::errc::device_or_resource_busy
+                                             ? " (another program reads this group, or "
+                                               "CAP_NET_ADMIN is missing)"
                                              : ""));
     };
     receive_buffer_ = socket_.set_receive_buffer(settings.receive_buffer_bytes);

@@ -48,7 +48,7 @@ struct LogCounters {
 class LogReader {
 public:
     /// Binds the group. Errors: std::system_error ("log group 500 …"); a group that another process
-    /// reads is EBUSY.
+    /// reads is EPERM.
     LogReader(const LogSettings& settings, const Clock& clock);
 
     /// Readable when copies wait.

@@ -8,7 +8,7 @@
         before, as a real client sends); one line each: size and SHA-1 of the UDP payload.
     packets.py play FILE.pcap DEVICE [--pause S]
         Sends the packets of a capture, in its order, at once (or with pauses; a negative pause: at the capture's own pace).
-    packets.py heads FILE.pcap NUMBER
+    packets.py heads FILE.pcap NUMBER [SIZE=200]
         Writes a capture with so many first fragments of IKE_AUTH, each from a source of its own: their tails never come.
     packets.py hostile FILE.pcap
         Writes a capture with every kind of bad fragment, IPv4 and IPv6 (fixed seed: always the same bytes).
@@ -198,10 +198,10 @@ def hostile_kinds():
             "two fragment headers": two_headers, "source route": source_route}
 
 
-def heads(number):
+def heads(number, size=200):
     for n in range(number):
         source = "172.%d.%d.%d" % (16 + n // 62500, n // 250 % 250, 1 + n % 250)
-        yield fragments(source, SRV4, udp(source, SRV4, 500, 500, ike(3000, n)), 1 + n % 65535, 200)[0]
+        yield fragments(source, SRV4, udp(source, SRV4, 500, 500, ike(3000, n)), 1 + n % 65535, size)[0]
 
 
 def write_pcap(path, packets, start=1_700_000_000.0, gap=0.001):
@@ -294,13 +294,14 @@ def main():
     four = commands.add_parser("heads")
     four.add_argument("file")
     four.add_argument("number", type=int)
+    four.add_argument("size", type=int, nargs="?", default=200)
     a = parser.parse_args()
     if a.command == "fragments":
         send_fragments(a)
     elif a.command == "play":
         play(a.file, a.device, a.pause)
     elif a.command == "heads":
-        write_pcap(a.file, list(heads(a.number)))
+        write_pcap(a.file, list(heads(a.number, a.size)))
     else:
         write_pcap(a.file, [packet for _, packets in hostile() for packet in packets])
 
