@@ -65,6 +65,8 @@ Sums::server(std::optional<std::size_t> index, const IpAddress& address, TimePoi
 }
 
 void Sums::tails_seen(const DatagramLost& lost, TimePoint now) {
+    // They came before they were told: an attempt begun in between did not have them.
+    const auto came = lost.first_time == TimePoint{} ? now : lost.first_time;
     const auto key = std::pair(lost.source, lost.destination);
     auto at = tails_.find(key);
     if (at == tails_.end()) {
@@ -76,12 +78,12 @@ void Sums::tails_seen(const DatagramLost& lost, TimePoint now) {
     auto& tails = at->second;
     if (tails.datagrams == 0 || tails.last_time < now - tail_life) {
         tails = Tails{};
-        tails.first_time = lost.first_time;
+        tails.first_time = came;
     }
-    tails.last_time = now;
+    tails.last_time = std::max(tails.last_time, came);
     ++tails.datagrams;
     tails.bytes += lost.bytes;
-    if (tails.times.size() < max_times) tails.times.push_back(lost.first_time);
+    if (tails.times.size() < max_times) tails.times.push_back(came);
 }
 
 const Tails*

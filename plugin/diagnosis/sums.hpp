@@ -81,7 +81,7 @@ private:
 
 /// Trailing IP fragments without a first one, between two addresses.
 struct Tails {
-    TimePoint first_time;
+    TimePoint first_time; ///< when they came, not when their hold ended
     TimePoint last_time;
     std::uint32_t datagrams = 0;
     std::uint32_t bytes = 0;

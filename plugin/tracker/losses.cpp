@@ -53,6 +53,10 @@ const MessageRecord* find_quoted_message(const Handshake& handshake, const IcmpS
     return found == messages.rend() ? nullptr : &*found;
 }
 
+TimePoint came_at(const DatagramLost& lost, TimePoint told) noexcept {
+    return lost.first_time == TimePoint{} ? told : lost.first_time;
+}
+
 } // namespace
 
 // Datagrams that never became whole -------------------------------------------------------------
@@ -74,7 +78,8 @@ void Tracker::State::follow_lost(const LostItem& item, TimePoint time, Leg leg) 
             take_steps();
             return;
         }
-        index = add_handshake(*item.facts, source, destination, time);
+        // It began when its first fragment came, not when the hold ended.
+        index = add_handshake(*item.facts, source, destination, came_at(item.lost, time));
     }
     const auto& handshake = handshakes.at(index).handshake;
     const bool from_client =
@@ -83,16 +88,20 @@ void Tracker::State::follow_lost(const LostItem& item, TimePoint time, Leg leg) 
 }
 
 /// Tails alone name no handshake; an attempt between the two addresses that waits for more is the
-/// one they belong to.
+/// one they belong to. They are told when their hold ends: an attempt begun since they came, say
+/// after a first one was given up, has nothing to do with them.
 void Tracker::State::follow_tail(const LostItem& item, TimePoint time, Leg leg) {
     const auto& lost = item.lost;
+    const auto came = came_at(lost, time);
+    const auto waits = [&](std::uint32_t at) {
+        const auto& attempt = handshakes.at(at).handshake;
+        return !attempt.ended && attempt.first_time <= came;
+    };
     auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination));
-    for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
-        if (!handshakes.at(index).handshake.ended) break;
-        index = handshakes.at(index).same_pair.after;
-    }
+    for (unsigned i = 0; index != no_index && !waits(index); ++i)
+        index = i < max_of_pair ? handshakes.at(index).same_pair.after : no_index;
     const bool not_ike = lost.packet_class && *lost.packet_class != PacketClass::ike;
-    if (index == no_index || not_ike || handshakes.at(index).handshake.ended) {
+    if (index == no_index || not_ike) {
         diagnostician.stray(lost, time);
         take_steps();
         return;
@@ -109,7 +118,7 @@ void Tracker::State::apply_lost(
     auto& handshake = entry.handshake;
     const auto& lost = item.lost;
     MessageRecord record;
-    record.time = lost.first_time == TimePoint{} ? time : lost.first_time;
+    record.time = came_at(lost, time);
     record.leg = leg;
     record.exchange.version = handshake.version;
     record.direction = from_client ? Direction::to_server : Direction::to_peer;

@@ -102,11 +102,14 @@ TEST_CASE("lost datagram: an IKE_SA_INIT begins a handshake, an IKE_AUTH of nobo
           "[tracker]") {
     TrackerScript script;
     const auto init = sa_init_request(initiator, {.key_bytes = 2000});
-    script.at(5s).lost(first_only(script, init));
+    auto first = first_only(script, init);
+    first.first_time = script_start;
+    script.at(5s).lost(first);
     const auto auth = encrypted_message(spi("aa11223344556677"), responder, {.bytes = 4000});
     script.at(5s).lost(first_only(script, auth));
     const auto handshake = script.end().handshake();
     CHECK(handshake.initiator_spi == initiator);
+    CHECK(handshake.first_time == script_start);
     CHECK(has_ended_unanswered(handshake));
 }
 
@@ -145,6 +148,21 @@ TEST_CASE("lost datagram: tails alone belong to the attempt between the two addr
         lost.source = address("198.51.100.99");
         script.at(6s).lost(lost).end();
         CHECK(script.handshake().messages.size() == 2);
+    }
+    SECTION("of an attempt given up: not of the one begun since they came") {
+        const auto second = spi("aa11223344556677");
+        agree(script);
+        auto lost = tail_only(script);
+        lost.first_time = script_start + 1s;
+        script.at(3s).from_client(sa_init_request(second));
+        script.at(3002ms).from_server(sa_init_response(second, responder));
+        script.at(6s).lost(lost);
+        const auto handshakes = script.end().handshakes();
+        REQUIRE(handshakes.size() == 2);
+        CHECK(has_ended_unanswered(handshakes[0]));
+        CHECK(handshakes[0].messages.size() == 3);
+        CHECK(handshakes[1].basis == Basis::answered);
+        CHECK(handshakes[1].messages.size() == 2);
     }
     SECTION("a later answer clears the doubt") {
         agree(script);
