@@ -104,10 +104,12 @@ void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
     step(counts.peers_by_vendor[entry.peer.vendor]);
 }
 
-/// Counts how a handshake ended: for its server, and for the peers that are stored.
-void Tracker::State::note_end(const Entry& entry, TimePoint time) {
+/// Counts how a handshake ended: for its server, and for the peers that are stored. Once: one that
+/// went on after it was taken for failed keeps its count, so that those that ended are never more
+/// than those that began.
+void Tracker::State::note_end(Entry& entry, TimePoint time) {
     const auto& handshake = entry.handshake;
-    if (handshake.probe || handshake.mid_stream) return;
+    if (handshake.probe || handshake.mid_stream || entry.counted) return;
     auto& counts = tally_of(handshake).counts;
     const bool established = handshake.outcome == Outcome::established;
     if (established) {
@@ -122,6 +124,7 @@ void Tracker::State::note_end(const Entry& entry, TimePoint time) {
     } else {
         return;
     }
+    entry.counted = true;
     for (const auto* end : {&handshake.client, &handshake.server}) {
         auto* peer = handshake.proven ? peers.find(end->address) : nullptr;
         if (peer == nullptr) continue;

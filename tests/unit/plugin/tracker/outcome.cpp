@@ -386,4 +386,25 @@ TEST_CASE("outcome: a client that comes back after the end opens it again", "[tr
     script.at(96s).from_server(server_answer(35, 2, 1400));
     script.at(97s).from_client(client_request(36, 3)).end();
     CHECK(script.handshake().outcome == Outcome::established);
+    // Counters never go back: what began once has ended once.
+    const auto& totals = script.tracker.server_totals().at(0);
+    CHECK(totals.started[2] == 1);
+    CHECK(totals.failed == std::map<std::string, std::uint64_t>{
+                               {"auth_rejected_probably", 1}
+    });
+    CHECK(totals.completed[2] == 0);
+}
+
+TEST_CASE("outcome: an IKE_AUTH a day after an IKE_SA_INIT whose answer was not seen",
+          "[tracker]") {
+    TrackerScript script;
+    script.at(0ms).from_client(sa_init_request(initiator)).expire(24h);
+    CHECK(script.handshake().basis == Basis::unanswered);
+    script.at(24h).from_client(encrypted_message(initiator, responder, {})).end();
+    CHECK(script.handshake().outcome == Outcome::unknown);
+    CHECK(script.handshake().basis == Basis::half_view);
+    const auto& totals = script.tracker.server_totals().at(0);
+    CHECK(totals.failed == std::map<std::string, std::uint64_t>{
+                               {"unnamed", 1}
+    });
 }
