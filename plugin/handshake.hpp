@@ -184,9 +184,6 @@ struct SideFacts {
     std::optional<bool> other_behind_nat;
     VendorWord vendor; ///< hint from vendor IDs ("windows", "strongswan", …), or empty
     SharedList<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
-    /// What its clear SA payload offers or chose, one text a proposal, bounded and printable:
-    /// "ENCR 20/256 PRF 5 INTEG 12 DH 19" (transform ids, key length after a slash).
-    std::vector<std::string> proposals;
 };
 
 /// An attempt of a client to build an IKE SA, or an SA met later in its life.

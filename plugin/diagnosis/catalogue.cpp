@@ -163,12 +163,13 @@ constexpr Diagnosis rows[] = {
         "init_unanswered",
         failure,
         warning,
-        server_side,
+        any_but_us,
         "IKE_SA_INIT is never answered",
-        "{client} sent {exchange} {count} ({times}) and {server} answered none of them.",
-        "UDP 500 is not forwarded to the server, or the IKE service is down: check the DNAT "
-        "rule, the server's own firewall and the service.",
-        "Three or more requests of one initiator SPI and no response.",
+        "{client} sent {exchange} {count} ({times}) and {server} answered none of them{how}.",
+        "{hint}",
+        "Three or more requests of one initiator SPI and no response. Where the requests are so "
+        "large that they come as IP fragments, and only the first fragment does, the client's "
+        "network is named.",
         "Scanners (no NAT detection, no 16430, no known vendor ID). A server that limits rates "
         "would show COOKIE answers; answers that take another way mute it."),
     row("D10",

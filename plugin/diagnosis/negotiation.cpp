@@ -9,6 +9,7 @@ namespace ikefrag {
 namespace {
 
 constexpr std::size_t max_lines = 8;
+constexpr std::size_t max_offered = 400; ///< octets of text
 constexpr std::size_t cookie_rounds = 3;
 constexpr std::uint32_t tiny_answer = 120;
 constexpr Duration quiet_after_refusal = std::chrono::seconds(5);
@@ -106,12 +107,13 @@ void find_refused_proposal(const Scene& scene, const Step& init, Drafts& out) {
                 refusals.push_back(&message);
     if (refusals.empty() || view.init_answer != nullptr || !view.real_client) return;
     std::string offered;
-    for (const auto& proposal : view.handshake.client_side.proposals) {
-        if (offered.size() + proposal.size() > 400) {
+    for (const auto& transform : view.handshake.offered) {
+        const auto text = to_string(transform);
+        if (offered.size() + text.size() > max_offered) {
             offered += ", ...";
             break;
         }
-        offered += (offered.empty() ? "; offered: " : ", ") + proposal;
+        offered += (offered.empty() ? "; offered: " : ", ") + text;
     }
     auto& draft = out.add("D21", Actor::client, confidence_of(view, Confidence::high))
                       .with("times", offsets_text(times_of(refusals), view.start))

@@ -44,19 +44,52 @@ bool has_left(const Step& step) {
         step.sent, [](const MessageRecord* message) { return message->left_time.has_value(); });
 }
 
+/// IKE_SA_INIT of which only the first IP fragment comes, again and again: the server cannot answer
+/// what it never gets. D17 says beside it why this one is so large.
+void find_partial_init(const Scene& scene, const Step& init, Drafts& out) {
+    const auto& view = scene.view;
+    auto& draft =
+        out.add("D09", Actor::client_network, confidence_of(view, Confidence::high))
+            .with("exchange", exchange_text(init.exchange))
+            .with("count", count_text(init.tries.size()))
+            .with("times", offsets_text(init.tries, view.start))
+            .with("how",
+                  ": of its IP fragments only the first arrived here" +
+                      std::string(init.whole_tries.empty()
+                                      ? ""
+                                      : ", but for " + count_text(init.whole_tries.size())))
+            .with("hint",
+                  "Non-first IP fragments are dropped between the client and this firewall, and "
+                  "IKE fragmentation cannot help before keys exist: fewer proposals and vendor "
+                  "IDs, ML-KEM in IKE_INTERMEDIATE instead of IKE_SA_INIT; on the router or modem "
+                  "of the client switch off 'block fragmented packets'.");
+    cite(draft, init, view.start);
+}
+
 void find_never_answered_init(const Scene& scene, Drafts& out) {
     const auto& view = scene.view;
     const auto* init = view.init();
     if (init == nullptr || init->direction != Direction::to_server || !init->answered.empty() ||
-        init->whole_tries.size() < min_inits || !view.real_client)
+        init->tries.size() < min_inits)
         return;
+    // A scanner's is small; and what identifies a client may be in the part that is missing.
+    if (init->whole_tries.size() < min_inits && !init->partial.empty()) {
+        find_partial_init(scene, *init, out);
+        return;
+    }
+    if (init->whole_tries.size() < min_inits || !view.real_client) return;
     const bool left = has_left(*init);
-    auto& draft = out.add("D09",
-                          left ? Actor::server : Actor::server_network,
-                          confidence_of(view, Confidence::high))
-                      .with("exchange", exchange_text(init->exchange))
-                      .with("count", count_text(init->whole_tries.size()))
-                      .with("times", offsets_text(init->whole_tries, view.start));
+    auto& draft =
+        out.add("D09",
+                left ? Actor::server : Actor::server_network,
+                confidence_of(view, Confidence::high))
+            .with("exchange", exchange_text(init->exchange))
+            .with("count", count_text(init->whole_tries.size()))
+            .with("times", offsets_text(init->whole_tries, view.start))
+            .with("how", "")
+            .with("hint",
+                  "UDP 500 is not forwarded to the server, or the IKE service is down: check the "
+                  "DNAT rule, the server's own firewall and the service.");
     cite(draft, *init, view.start);
 }
 

@@ -6,7 +6,7 @@ The name says what is expected: `d04_…` must be diagnosed as D04, `d04_not_whe
 """
 import struct
 
-from story import (COOKIE, INTERMEDIATE, INVALID_KE, INVALID_SPI, NO_PROPOSAL, Story, noise, packets)
+from story import (COOKIE, FOLLOWUP_KE, INTERMEDIATE, INVALID_KE, INVALID_SPI, NO_PROPOSAL, Story, noise, packets)
 
 SCENARIOS = {}
 
@@ -359,6 +359,15 @@ def d17_init_ipfragmented():
 
 
 @scenario
+def d17_partly():
+    """The same, and of its IP fragments only the first ever arrives: D09 says why the handshake failed, D17 what to change."""
+    story = Story("d17part")
+    for time in (0, 1, 3):
+        story.at(time).init(pad=1700, lose=(-1,))
+    return [story]
+
+
+@scenario
 def d17_not_when_just_fits():
     """A large IKE_SA_INIT that just fits in one packet."""
     return [Story("d17fit").agree(pad=1080).well()]
@@ -692,6 +701,42 @@ def d35_not_when_few():
 def healthy_ipv6_ipfrag():
     """IPv6, IKE_AUTH both ways in IP fragments."""
     return [Story("healthy6", client="2001:db8:1::7", server="2001:db8:2::5").agree(False, False).well(3400, 3000)]
+
+
+def key_exchange(story, exchange, message_id, request, answer, **way):
+    """One more key exchange under the keys there are: AES-GCM around a KE payload of that many octets of key."""
+    sizes = [28 + 4 + 8 + 8 + key + 1 + 16 for key in (request, answer)]
+    for size, to_server in zip(sizes, (True, False)):
+        if size <= 1248:  # 1280 octets with IPv4, UDP and the non-ESP marker
+            story.encrypted(size, exchange, message_id, to_server, **way)
+        else:
+            # Each fragment carries an IV, a pad length and a tag of its own, and four octets of numbers.
+            story.skf(2, 1248, to_server, exchange, message_id, last=size - 1248 + 28 + 8 + 8 + 1 + 16)
+        story.at(story.now + 0.04)
+    return story
+
+
+@scenario
+def healthy_ml_kem():
+    """Post-quantum: x25519 in IKE_SA_INIT with ML-KEM-768 as ADDKE1, then IKE_INTERMEDIATE (RFC 9242) whose request of 1249 octets is
+    one octet too large for a packet of 1280 on port 4500 and comes in two IKE fragments, then IKE_AUTH with message ID 2; a
+    minute later the IKE SA is rekeyed with CREATE_CHILD_SA and IKE_FOLLOWUP_KE (RFC 9370). Sizes as PROTOCOL's RFCs lay them out."""
+    story = Story("mlkem").agree(intermediate=True, group=31, additional=36)
+    key_exchange(story, INTERMEDIATE, 1, 1184, 1088)
+    story.skf(3, message_id=2).at(0.4).skf(3, message_id=2, to_server=False)
+    story.at(60).encrypted(300, 36, 3).at(60.05).encrypted(300, 36, 3, to_server=False).at(60.1)
+    return [key_exchange(story, FOLLOWUP_KE, 4, 1184, 1088)]
+
+
+@scenario
+def healthy_ml_kem_1024():
+    """ML-KEM-1024 and a second additional key exchange: two rounds of IKE_INTERMEDIATE, each of them fragmented both ways, then
+    IKE_AUTH with message ID 3 and ESP."""
+    story = Story("mlkem1024").agree(intermediate=True, group=31, additional=37)
+    key_exchange(story, INTERMEDIATE, 1, 1568, 1568)
+    key_exchange(story, INTERMEDIATE, 2, 1568, 1568)
+    story.skf(3, message_id=3).at(0.5).skf(3, message_id=3, to_server=False)
+    return [story.at(0.8).esp()]
 
 
 @scenario

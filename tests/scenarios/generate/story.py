@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "lab"))
 import packets  # noqa: E402
 
-SA_INIT, AUTH, CREATE_CHILD_SA, INFORMATIONAL, INTERMEDIATE = 34, 35, 36, 37, 43
+SA_INIT, AUTH, CREATE_CHILD_SA, INFORMATIONAL, INTERMEDIATE, FOLLOWUP_KE = 34, 35, 36, 37, 43, 44
 SA, KE, NONCE, NOTIFY, VENDOR, SK, SKF = 33, 34, 40, 41, 43, 46, 53
 COOKIE, FRAGMENTATION, INTERMEDIATE_SUPPORTED = 16390, 16430, 16438
 NO_PROPOSAL, INVALID_KE, INVALID_SPI = 14, 17, 4
@@ -45,9 +45,12 @@ def notify(kind, data=b""):
     return NOTIFY, struct.pack("!BBH", 0, 0, kind) + data
 
 
-def sa_payload(group=19):
-    """One proposal: AES-CBC-256, HMAC-SHA2-256, SHA2-256-128 and a group."""
+def sa_payload(group=19, additional=None):
+    """One proposal: AES-CBC-256, HMAC-SHA2-256, SHA2-256-128 and a group; with an additional key exchange: AES-GCM-256 and that
+    as ADDKE1 (transform type 6, RFC 9370)."""
     transforms = [(1, 12, struct.pack("!HH", 0x800E, 256)), (2, 5, b""), (3, 12, b""), (4, group, b"")]
+    if additional:
+        transforms = [(1, 20, struct.pack("!HH", 0x800E, 256)), (2, 5, b""), (4, group, b""), (6, additional, b"")]
     body = b""
     for at, (kind, number, attributes) in enumerate(transforms):
         body += struct.pack("!BBHBBH", 3 if at + 1 < len(transforms) else 0, 0, 8 + len(attributes), kind, 0, number) + attributes
@@ -125,9 +128,10 @@ class Story:
 
         return [notify(16388, digest(source, source_port)), notify(16389, digest(destination, destination_port))]
 
-    def init(self, offer=True, vendor=WINDOWS, group=19, cookie=None, nat=True, intermediate=False, pad=0, **way):
+    def init(self, offer=True, vendor=WINDOWS, group=19, cookie=None, nat=True, intermediate=False, pad=0,
+             additional=None, **way):
         items = [notify(COOKIE, cookie)] if cookie else []
-        items += [sa_payload(group), (KE, struct.pack("!HH", group, 0) + noise(self.name + "/ke-i%d" % group, KEY_BYTES[group])),
+        items += [sa_payload(group, additional), (KE, struct.pack("!HH", group, 0) + noise(self.name + "/ke-i%d" % group, KEY_BYTES[group])),
                   (NONCE, noise(self.name + "/nonce-i", 32))]
         if nat:
             items += self.nat_detection(True, b"\0" * 8)
@@ -142,8 +146,8 @@ class Story:
         first, body = payloads(items)
         return self.send(header(self.initiator, b"\0" * 8, first, 0x20, SA_INIT, 0x08, 0, body), **way)
 
-    def init_answer(self, offer=True, group=19, nat=True, intermediate=False, vendor=None, **way):
-        items = [sa_payload(group), (KE, struct.pack("!HH", group, 0) + noise(self.name + "/ke-r", KEY_BYTES[group])),
+    def init_answer(self, offer=True, group=19, nat=True, intermediate=False, vendor=None, additional=None, **way):
+        items = [sa_payload(group, additional), (KE, struct.pack("!HH", group, 0) + noise(self.name + "/ke-r", KEY_BYTES[group])),
                  (NONCE, noise(self.name + "/nonce-r", 32))]
         if nat:
             items += self.nat_detection(False, self.responder)
@@ -165,7 +169,8 @@ class Story:
         """IKE_SA_INIT both ways; client and server say whether each offers IKE fragmentation."""
         start = self.now
         self.init(offer=client, **init)
-        self.at(start + gap).init_answer(offer=server, intermediate=init.get("intermediate", False))
+        self.at(start + gap).init_answer(offer=server, intermediate=init.get("intermediate", False),
+                                         group=init.get("group", 19), additional=init.get("additional"))
         return self.at(start + 2 * gap)
 
     # --- what is encrypted

@@ -135,10 +135,14 @@ TEST_CASE("D21: no proposal in common", "[diagnosis]") {
     });
     SECTION("what was offered is told") {
         HandshakeScript script;
-        script.handshake.client_side.proposals = {"ENCR 3 PRF 2 INTEG 2 DH 2"};
+        script.handshake.offered = SharedList<Transform>({
+            {2, transform_type::encryption,   12, 256},
+            {2, transform_type::key_exchange, 14, 0  }
+        });
         script.sa_init().at(0.1).sa_refusal(Note::no_proposal);
         REQUIRE(script.finding("D21") != nullptr);
-        CHECK(script.finding("D21")->sentence.find("offered: ENCR 3 PRF 2 INTEG 2 DH 2") !=
+        CHECK(script.finding("D21")->sentence.find(
+                  "; offered: encryption=AES_CBC-256, key_exchange=MODP_2048.") !=
               std::string::npos);
     }
 }

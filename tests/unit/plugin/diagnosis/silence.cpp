@@ -223,6 +223,39 @@ TEST_CASE("D09: IKE_SA_INIT is never answered", "[diagnosis]") {
     });
 }
 
+TEST_CASE("D09: IKE_SA_INIT of which only the first IP fragment comes", "[diagnosis]") {
+    const auto part = [](MessageRecord& message) {
+        message.transport = Transport::ip;
+        message.complete = message.last_seen = false;
+        message.reason = Reason::timeout;
+        message.ip_fragments = 1;
+        message.message_bytes = 1976;
+        message.first_fragment_bytes = 1500;
+        message.notes = Notes{};
+        message.notes.set(Note::sa);
+    };
+    const auto tries = [=](int partial, int whole) {
+        HandshakeScript script;
+        int at = 0;
+        for (int i = 0; i < partial; ++i) script.at(2.0 * at++).sa_init(part);
+        for (int i = 0; i < whole; ++i) script.at(2.0 * at++).sa_init();
+        return failed(script);
+    };
+    check({
+        {"three, though nothing of a VPN client shows in them",
+         "D09 D17",                                                        [=] { return tries(3, 0); }},
+        {"one of them whole",                                   "D09 D17", [=] { return tries(3, 1); }},
+        {"not two",                                             "D17",     [=] { return tries(2, 0); }},
+    });
+    const auto script = tries(3, 0);
+    REQUIRE(script.finding("D09") != nullptr);
+    CHECK(script.finding("D09")->actor == Actor::client_network);
+    CHECK(script.finding("D09")->sentence ==
+          "203.0.113.7 sent IKE_SA_INIT 3 times (+0.0 +2.0 +4.0 s) and 198.51.100.5 "
+          "answered "
+          "none of them: of its IP fragments only the first arrived here.");
+}
+
 TEST_CASE("D16: more fragments than the receiver takes", "[diagnosis]") {
     const auto tries = [](std::uint16_t total, std::uint32_t bytes) {
         auto script = agreed();
