@@ -17,6 +17,8 @@ namespace {
 /// A copy of the postrouting leg is cut at 128 octets of the IP packet; this much of the message
 /// is in it over IPv4 and IPv6 alike.
 constexpr std::size_t head_bytes = 64;
+/// A host sends one NAT-D for each address it may send from; more than these are not compared.
+constexpr unsigned max_v1_nat_payloads = 8;
 
 /// The IKEv2 number of a payload type both versions have; other types stay.
 std::uint8_t common_type(std::uint8_t type, std::uint8_t major) noexcept {
@@ -199,15 +201,18 @@ void Reader::take_transforms(const Payload& payload, const IkeHeader& header) {
         if (!opening_.transforms.contains(*transform)) opening_.transforms.add(*transform);
 }
 
-/// NAT-D of IKEv1: the first is of the destination, all others of the source (RFC 3947 §3.2). The
-/// hash is the negotiated one; only SHA-1 is recomputed.
+/// NAT-D of IKEv1: the first is of the destination, all others of the source (RFC 3947 §3.2).
 void Reader::take_v1_nat_detection(const Payload& payload, const IkeHeader& header) {
     facts_.notes.set(Note::nat_detection);
-    if (v1_nat_payloads_++ == 0) {
-        compare_hash(payload.body, header, destination_, opening_.destination_as_sent);
-    } else {
-        compare_hash(payload.body, header, source_, opening_.source_as_sent);
-    }
+    if (v1_nat_payloads_ == max_v1_nat_payloads) return;
+    const bool first = v1_nat_payloads_++ == 0;
+    auto& as_sent = first ? opening_.destination_as_sent : opening_.source_as_sent;
+    if (as_sent == true) return;
+    const auto equal = is_v1_nat_detection_hash(
+        payload.body, header.initiator_spi, header.responder_spi, first ? destination_ : source_);
+    if (!equal) return;
+    facts_.opening = true;
+    as_sent = *equal;
 }
 
 /// One of several hashes that fits is enough: a host with many addresses sends one for each.

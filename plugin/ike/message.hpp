@@ -80,7 +80,7 @@ struct MessageFacts {
 ///          endpoints as seen, for the NAT_DETECTION hashes; `opening`: cleared by the caller
 /// Errors:  the header's; a broken payload chain or a Length that does not fit is told by
 ///          `malformed`, with what was readable before it
-/// Bounds:  linear in the bytes there; at most 64 payloads, 256 transforms, 2 hashes
+/// Bounds:  linear in the bytes there; at most 64 payloads, 256 transforms, 2 hashes (IKEv1: 8)
 [[nodiscard]] Result<MessageFacts, IkeFault> parse_message(Bytes message,
                                                            std::size_t message_bytes,
                                                            const Endpoint& source,

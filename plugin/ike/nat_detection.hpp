@@ -2,10 +2,12 @@
 #pragma once
 
 #include "plugin/address.hpp"
+#include "plugin/bytes.hpp"
 #include "plugin/handshake.hpp"
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace ikefrag {
 
@@ -13,5 +15,13 @@ namespace ikefrag {
 /// Source: RFC 7296 §2.23: SHA-1 of both SPIs, address and port.
 [[nodiscard]] std::array<std::uint8_t, 20>
 nat_detection_hash(const Spi& initiator, const Spi& responder, const Endpoint& endpoint) noexcept;
+
+/// The same for IKEv1's NAT-D, whose hash is the negotiated one: its length tells which (16 MD5,
+/// 20 SHA-1, 32 SHA-256). Gives nothing for others (SHA-384 and SHA-512, rare with IKEv1).
+/// Source: RFC 3947 §3.2.
+[[nodiscard]] std::optional<bool> is_v1_nat_detection_hash(Bytes hash,
+                                                           const Spi& initiator,
+                                                           const Spi& responder,
+                                                           const Endpoint& endpoint) noexcept;
 
 } // namespace ikefrag

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/ike/sha1.hpp"
 
+#include "plugin/ike/padded_blocks.hpp"
 #include "plugin/wire/byte_reader.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 
@@ -11,8 +11,6 @@ namespace ikefrag {
 
 namespace {
 
-constexpr std::size_t block_bytes = 64;
-constexpr std::size_t length_bytes = 8;
 using State = std::array<std::uint32_t, 5>;
 
 /// Source: FIPS 180-4 §6.1.2.
@@ -51,20 +49,8 @@ void add_block(State& state, Bytes block) noexcept {
 
 std::array<std::uint8_t, 20> sha1(Bytes bytes) noexcept {
     State state{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-    const std::uint64_t bits = std::uint64_t{bytes.size()} * 8;
-    while (bytes.size() >= block_bytes) {
-        add_block(state, bytes.first(block_bytes));
-        bytes = bytes.subspan(block_bytes);
-    }
-    std::array<std::uint8_t, 2 * block_bytes> tail{};
-    std::copy(bytes.begin(), bytes.end(), tail.begin());
-    tail[bytes.size()] = 0x80;
-    const auto tail_bytes =
-        bytes.size() + 1 + length_bytes <= block_bytes ? block_bytes : 2 * block_bytes;
-    for (std::size_t i = 0; i < length_bytes; ++i)
-        tail[tail_bytes - 1 - i] = static_cast<std::uint8_t>(bits >> (8 * i));
-    for (std::size_t at = 0; at < tail_bytes; at += block_bytes)
-        add_block(state, Bytes(tail).subspan(at, block_bytes));
+    for_each_padded_block(
+        bytes, LengthOrder::big_endian, [&state](Bytes block) { add_block(state, block); });
     std::array<std::uint8_t, 20> digest{};
     for (std::size_t i = 0; i < digest.size(); ++i)
         digest[i] = static_cast<std::uint8_t>(state[i / 4] >> (24 - 8 * (i % 4)));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/ike/message.hpp"
 
+#include "plugin/ike/md5.hpp"
 #include "plugin/ike/nat_detection.hpp"
 #include "plugin/ike/sha1.hpp"
+#include "plugin/sha256.hpp"
 
 #include "tests/support/plugin/ike_builder.hpp"
 
@@ -223,6 +225,79 @@ TEST_CASE("SHA-1: known sums", "[ike]") {
           "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
     check(std::string(64, 'a'), "0098ba824b5c16427bd7a1122a5a442a25ec644d");
     check(std::string(1000, 'a'), "291e9a6c66994949b57ba5e650361e98fc36b1ba");
+}
+
+TEST_CASE("MD5 and SHA-256: known sums", "[ike]") {
+    SECTION("MD5") {
+        const auto check = [](std::string_view input, std::string_view expected) {
+            const auto digest = md5(text_bytes(input));
+            CHECK(ByteVector(digest.begin(), digest.end()) == hex(expected));
+        };
+        check("", "d41d8cd98f00b204e9800998ecf8427e");
+        check("abc", "900150983cd24fb0d6963f7d28e17f72");
+        check("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+              "8215ef0796a20bcaaae116d3876c664a");
+        check(std::string(64, 'a'), "014842d480b571495a4a0363793f7367");
+        check(std::string(1000, 'a'), "cabe45dcc9ae5b66ba86600cca6b8ba8");
+    }
+    SECTION("SHA-256") {
+        const auto check = [](std::string_view input, std::string_view expected) {
+            const auto digest = sha256(text_bytes(input));
+            CHECK(ByteVector(digest.begin(), digest.end()) == hex(expected));
+        };
+        check("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        check("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        check("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+              "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+        check(std::string(64, 'a'),
+              "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb");
+        check(std::string(1000, 'a'),
+              "41edece42d63e8d9bf515a9ba6932e1c20cbc9f5a5d134645adb5db1b9737ea3");
+    }
+}
+
+TEST_CASE("message: IKEv1's NAT-D by the hash its length tells", "[ike]") {
+    const auto key = [](std::initializer_list<std::string_view> hashes) {
+        auto builder = IkeBuilder::v1(2);
+        builder.spis(initiator, responder).payload(4, noise(128, 1)).payload(10, noise(16, 2));
+        for (const auto hash : hashes) builder.payload(20, hex(hash));
+        return builder.build();
+    };
+    // The sums of server and client were made with Python's hashlib.
+    const auto check =
+        [&](std::string_view to, std::string_view from, std::optional<bool> as_sent) {
+            const auto straight = parse(key({to, from}));
+            REQUIRE(straight.facts);
+            CHECK(straight.facts->notes.has(Note::nat_detection));
+            CHECK(straight.opening.source_as_sent == as_sent);
+            CHECK(straight.opening.destination_as_sent == as_sent);
+            if (!as_sent) return;
+            const auto behind = parse(key({to, to})).opening;
+            CHECK(behind.source_as_sent == false);
+            CHECK(behind.destination_as_sent == true);
+            // One of several that fits is enough.
+            CHECK(parse(key({to, to, from, to})).opening.source_as_sent == true);
+        };
+    SECTION("MD5") {
+        check("a0fa846a8cc45d7c9712aaea72fc56ae", "e6c3e59d4be4b89e3b1c752648f2c1d9", true);
+    }
+    SECTION("SHA-1") {
+        check("add436836df593c304dc586c772f286e40c4efbe",
+              "5d654bdb90d9b09ad6d01777471172e92380d93a",
+              true);
+    }
+    SECTION("SHA-256") {
+        check("ee247294299fbdecd26ac739ebe0afd759acd1893ec84544dc415b22f6b2a558",
+              "1b3ea309d74db890622701214421521d5793f3125283de33d25341b91c0e5b73",
+              true);
+    }
+    SECTION("SHA-384 is not worked out") {
+        check("5b2c4966aacd59649de98ca945a508295204fdf9df76c8a716b510a99cfa11a2f8e6c871ebc3b1182383"
+              "499575997285",
+              "f123bf0110a5e8563cd72ca4062d23210d71af61783b79b325b7a96f67aafdf13e85f40d8ebd1cf52884"
+              "9d6c0f00d8d4",
+              std::nullopt);
+    }
 }
 
 TEST_CASE("message: NAT_DETECTION hashes tell NAT", "[ike]") {
