@@ -6,6 +6,7 @@
 #include "plugin/time.hpp"
 #include "plugin/words.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -59,5 +60,8 @@ struct Finding {
     std::string remedy;     ///< who must change what: the exact command where known
     std::vector<std::string> evidence; ///< each cites message, time, size
 };
+
+/// Rules of this host that drop trailing IP fragments behind our hook, by Family; empty: none.
+using FragmentDrops = std::array<std::string, count_of<Family>>;
 
 } // namespace ikefrag

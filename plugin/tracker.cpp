@@ -75,4 +75,8 @@ std::shared_ptr<const std::vector<IpAddress>> Tracker::proven_sources() const {
 
 void Tracker::set_live_since(TimePoint time) { state_->live_since = time; }
 
+void Tracker::set_fragment_drops(const FragmentDrops& drops) {
+    state_->diagnostician.set_fragment_drops(drops);
+}
+
 } // namespace ikefrag

@@ -190,6 +190,10 @@ public:
     /// run. Not called for a capture.
     void set_live_since(TimePoint time);
 
+    /// What the daemon found in the host's ruleset, and no copy of a packet shows: first fragments
+    /// do go out, and nothing but the kernel sees the others. Empty for a capture.
+    void set_fragment_drops(const FragmentDrops& drops);
+
 private:
     class State;
     std::unique_ptr<State> state_;

@@ -241,6 +241,24 @@ void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts) {
     }
 }
 
+FragmentDrops fragment_drops_behind_us(const ConntrackFacts& facts) {
+    FragmentDrops drops;
+    for (const auto& rule : facts.fragment_drops) {
+        const bool on_the_way =
+            rule.hook.empty() || rule.hook == "forward" || rule.hook == "postrouting" ||
+            (rule.hook == "prerouting" && rule.priority.value_or(0) > our_priority);
+        if (!on_the_way) continue;
+        const auto text = rule.where + ": " + rule.text;
+        const bool only_ipv4 = rule.text.find("ip frag-off") != std::string::npos;
+        const bool only_ipv6 = !only_ipv4 && has_any(rule.text, {"frag", "ipv6-frag", "ip6"});
+        auto& ipv4 = drops[index(Family::ipv4)];
+        auto& ipv6 = drops[index(Family::ipv6)];
+        if (rule.ipv4 && !facts.active_ipv4 && !only_ipv6 && ipv4.empty()) ipv4 = text;
+        if (rule.ipv6 && !facts.active_ipv6 && !only_ipv4 && ipv6.empty()) ipv6 = text;
+    }
+    return drops;
+}
+
 ConntrackFacts probe_conntrack(ProbeMay may) {
     ConntrackFacts facts;
     Nftables nftables(Nftables::Output::text);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "plugin/diagnosis.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,5 +56,9 @@ void read_iptables_save(std::string_view tool, std::string_view text, ConntrackF
 /// Puts together what was found: which rules bite. In: tracked: connections the kernel tracks in
 /// this namespace, 0 if that cannot be read
 void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts);
+
+/// The first rule for each family that drops trailing fragments on their way behind our hook; empty
+/// where none does. Which traffic else it asks for (an interface, a mark) is not worked out.
+[[nodiscard]] FragmentDrops fragment_drops_behind_us(const ConntrackFacts& facts);
 
 } // namespace ikefrag

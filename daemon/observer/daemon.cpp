@@ -116,6 +116,7 @@ void Daemon::keep_table() {
     const auto now = parts_.clock.now();
     parts_.table.look();
     const auto again = parts_.table.keep(now);
+    parts_.tracker.set_fragment_drops(fragment_drops_behind_us(parts_.table.conntrack()));
     if (!again) return;
     timers_->repair.expires_after(std::max<Duration>(*again - now, std::chrono::milliseconds(1)));
     timers_->repair.async_wait([this](ErrorCode error) {

@@ -246,6 +246,10 @@ std::optional<TimePoint> Diagnostician::review_at(const Handshake& handshake, Ti
 
 void Diagnostician::set_policy(PolicyPointer policy) { state_->policy = std::move(policy); }
 
+void Diagnostician::set_fragment_drops(const FragmentDrops& drops) {
+    state_->sums.fragment_drops = drops;
+}
+
 std::vector<Diagnostician::Step> Diagnostician::take_steps() {
     return std::exchange(state_->steps, {});
 }

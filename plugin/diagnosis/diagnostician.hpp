@@ -45,6 +45,8 @@ public:
                                                      TimePoint now) const;
 
     void set_policy(PolicyPointer policy);
+    /// Tracker::set_fragment_drops.
+    void set_fragment_drops(const FragmentDrops& drops);
 
     /// Steps since the last call.
     [[nodiscard]] std::vector<Step> take_steps();

@@ -13,6 +13,7 @@ constexpr Duration leaving_time = std::chrono::seconds(1);
 constexpr Duration leaving_memory = std::chrono::hours(1);
 constexpr Duration order_pause = std::chrono::hours(1);
 constexpr std::size_t max_lines = 6;
+constexpr std::size_t max_rule_text = 200;
 
 std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages) {
     std::vector<TimePoint> times;
@@ -121,6 +122,39 @@ void find_not_left(const Scene& scene, Drafts& out) {
     }
 }
 
+/// First fragments that went out and are not answered, while a rule of this host drops the others:
+/// no copy shows the drop, the ruleset does.
+void find_tails_dropped(const Scene& scene, Drafts& out) {
+    const auto& view = scene.view;
+    const auto& rule = scene.sums.fragment_drops[index(view.handshake.client.address.family)];
+    if (rule.empty() || out.has("D29") || view.established || !view.silence_known) return;
+    for (const auto& step : view.steps) {
+        if (step.direction != Direction::to_server || !step.answered.empty()) continue;
+        std::vector<const MessageRecord*> passed;
+        for (const auto* message : step.sent)
+            if (message->complete && !message->refused && message->ip_fragments > 0)
+                passed.push_back(message);
+        if (passed.size() < 2) continue;
+        auto& draft =
+            out.add("D29", Actor::this_firewall, confidence_of(view, Confidence::medium))
+                .with("exchange", exchange_text(step.exchange))
+                .with("sender", view.side_text(step.direction))
+                .with("detail",
+                      "a rule of this host drops all but the first of its IP fragments, and the "
+                      "server never answers it")
+                .with("count", count_text(passed.size()))
+                .with("times", offsets_text(times_of(passed), view.start))
+                .with(
+                    "hint",
+                    "Exempt IKE in that rule (" + rule.substr(0, max_rule_text) +
+                        "): set mark in ikefragd.toml and let the rule pass that mark; or turn on "
+                        "IKE fragmentation at both ends. 'ikefragctl doctor' shows such rules.");
+        cite(draft, passed, view.start);
+        draft.evidence.push_back("rule of this host: " + rule.substr(0, max_rule_text));
+        return;
+    }
+}
+
 void find_reordered(const Scene& scene, Drafts& out) {
     const auto& view = scene.view;
     std::vector<const MessageRecord*> reordered;
@@ -143,6 +177,7 @@ void find_reordered(const Scene& scene, Drafts& out) {
 void find_here(const Scene& scene, Drafts& out) {
     find_refused(scene, out);
     find_not_left(scene, out);
+    find_tails_dropped(scene, out);
     find_reordered(scene, out);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plugin/address.hpp"
+#include "plugin/diagnosis.hpp"
 #include "plugin/observation.hpp"
 #include "plugin/time.hpp"
 #include "plugin/words.hpp"
@@ -99,6 +100,9 @@ public:
     /// Null where none came within two minutes.
     [[nodiscard]] const Tails*
     tails(const IpAddress& source, const IpAddress& destination, TimePoint now) const;
+
+    /// Rules of this host that drop trailing fragments behind us, by Family; empty: none known.
+    FragmentDrops fragment_drops;
 
 private:
     struct ServerKey {

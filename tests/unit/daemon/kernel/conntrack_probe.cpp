@@ -154,3 +154,42 @@ TEST_CASE("conntrack probe: tracked connections tell what no ruleset shows", "[k
     CHECK(busy.active_ipv4);
     CHECK(busy.active_ipv6);
 }
+
+TEST_CASE("conntrack probe: rules that drop trailing fragments behind us", "[kernel]") {
+    struct Case {
+        std::string name;
+        std::string table;
+        std::string hook;
+        std::string rule;
+        bool ipv4;
+        bool ipv6;
+    };
+    const std::string v4 = "ip frag-off & 8191 != 0 counter packets 0 bytes 0 drop";
+    const std::string v6 = "exthdr frag exists drop";
+    const Case cases[] = {
+        {"forwarding, IPv4",                    "inet fw",   "forward priority 0",       v4,                          true,  false},
+        {"forwarding, IPv6",                    "inet fw",   "forward priority 0",       v6,                          false, true },
+        {"raw, behind our -450",                "ip fw",     "prerouting priority -300", v4,                          true,  false},
+        {"before us: that is a loss before us",
+         "ip fw",                                            "prerouting priority -500",
+         v4,                                                                                                          false,
+         false                                                                                                                    },
+        {"at the device",                       "netdev fw", "ingress priority 0",       v4,                          false, false},
+        {"of what is for this host itself",     "inet fw",   "input priority 0",         v4,                          false, false},
+        {"a chain others jump to",              "inet fw",   "",                         v4,                          true,  false},
+        {"none",                                "inet fw",   "forward priority 0",       "counter packets 0 bytes 0", false, false},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            ConntrackFacts facts;
+            read_nft_ruleset(listing(c.table, c.hook, c.rule), facts);
+            conclude_conntrack(0, facts);
+            const auto drops = fragment_drops_behind_us(facts);
+            CHECK(drops[index(Family::ipv4)].empty() != c.ipv4);
+            CHECK(drops[index(Family::ipv6)].empty() != c.ipv6);
+            // With connection tracking the rule never sees a fragment.
+            conclude_conntrack(7, facts);
+            const auto whole = fragment_drops_behind_us(facts);
+            CHECK(whole[index(Family::ipv4)].empty());
+            CHECK(whole[index(Family::ipv6)].empty());
+        }
+}

@@ -91,6 +91,35 @@ TEST_CASE("D29: this firewall dropped it", "[diagnosis]") {
     });
 }
 
+TEST_CASE("D29: a rule of this host drops trailing fragments, as its ruleset tells",
+          "[diagnosis]") {
+    const auto fire = [](const FragmentDrops& drops, std::uint16_t fragments, int tries) {
+        auto firewall = std::make_shared<Firewall>();
+        firewall->diagnostician.set_fragment_drops(drops);
+        auto script = plain(firewall);
+        script.leaving(true);
+        for (int i = 0; i < tries; ++i)
+            script.at(0.1 + 2 * i).auth(fragments > 0 ? 2200 : 1300, fragments);
+        return script;
+    };
+    const FragmentDrops here{"inet filter forward: ip frag-off & 8191 != 0 drop", ""};
+    const FragmentDrops other{"", "ip6 filter forward: exthdr frag exists drop"};
+    check({
+        {"named with the second try",          "D02 D29", [=] { return fire(here, 2, 2); }                         },
+        {"not with the first",                 "D02",     [=] { return fire(here, 2, 1).at(3); }                   },
+        {"not for a message in one packet",    "D07",     [=] { return failed(fire(here, 0, 3)); }                 },
+        {"not where there is no such rule",    "D02 D07", [=] { return failed(fire({}, 2, 3)); }                   },
+        {"not for a rule of the other family",
+         "D02 D07",                                       [=] { return failed(fire(other, 2, 3)); }                },
+        {"withdrawn when the server answers",
+         "D02 D32",                                       [=] { return well(fire(here, 2, 2).at(5).answer(1300)); }},
+    });
+    const auto script = failed(fire(here, 2, 3));
+    REQUIRE(script.finding("D29") != nullptr);
+    CHECK(script.finding("D29")->actor == Actor::this_firewall);
+    CHECK(script.finding("D29")->remedy.find("ip frag-off & 8191 != 0 drop") != std::string::npos);
+}
+
 TEST_CASE("D29: the answer that did not go out", "[diagnosis]") {
     auto script = HandshakeScript();
     script.leaving(true).sa_init().at(0.05).sa_answer().at(0.1).auth(1300);
