@@ -40,17 +40,31 @@ json::object finding_json(const Finding& finding, const Attempt& attempt, bool m
     return object;
 }
 
+/// The handshake with its timeline: every message, set of fragments and ICMP error.
+json::object handshake_json(const Handshake& handshake, bool mask) {
+    auto object = to_json_with_timeline(handshake);
+    if (!mask) return object;
+    const auto hide = [&](json::value& text) {
+        text = json_text(
+            shown_text(std::string_view(text.as_string()), handshake.server.address, mask));
+    };
+    hide(object["client"]);
+    for (auto& message : object["messages"].as_array())
+        for (const auto* end : {"source", "destination"})
+            hide(message.as_object()[end].as_object()["address"]);
+    for (auto& icmp : object["icmp"].as_array()) hide(icmp.as_object()["reporter"]);
+    return object;
+}
+
 json::object attempt_json(const Attempt& attempt, bool mask) {
     json::object object;
-    const auto& client = attempt.handshake.client.address;
     object["headline"] =
         json_text(shown_text(headline(attempt), attempt.handshake.server.address, mask));
     const auto* cause = headline_finding(attempt);
     object["cause"] = cause == nullptr ? json::value(nullptr) : json::value(cause->diagnosis->id);
     object["server_name"] =
         attempt.server_name.empty() ? json::value(nullptr) : json_text(attempt.server_name);
-    object["handshake"] = to_json(attempt.handshake);
-    object["handshake"].as_object()["client"] = shown_address(client, mask);
+    object["handshake"] = handshake_json(attempt.handshake, mask);
     json::array steps;
     for (const auto& step : ladder(attempt)) steps.push_back(ladder_json(step, attempt, mask));
     object["ladder"] = std::move(steps);

@@ -150,6 +150,7 @@ json::object to_json(const Handshake& handshake) {
     object["server_port"] = handshake.server.port;
     object["server_inside"] = address_or_null(handshake.server_inside);
     object["client_is_initiator"] = handshake.client_is_initiator;
+    object["client_addresses"] = handshake.client_addresses;
     object["client_side"] = side_json(handshake.client_side);
     object["server_side"] = side_json(handshake.server_side);
     object["mid_stream"] = handshake.mid_stream;

@@ -45,7 +45,7 @@ lab_certificate() { # ISSUER NAME [pki options]
 #   FRAGSIZE=1280         octets of such a fragment
 #   AUTH=cert|psk|eap     how the client proves who it is
 #   PSK=right|wrong       wrong: the client's key differs
-#   MOBIKE=no|yes  DPD=0  KEEPALIVE=20  COOKIE=30 (half-open SAs before COOKIE)  RETRANSMIT=1.0 (first time-out)  TRIES=2
+#   MOBIKE=no|yes  DPD=0  KEEPALIVE=20  COOKIE=30 (half-open SAs before COOKIE)  HALF_OPEN=10 (seconds they live)  RETRANSMIT=1.0 (first time-out)  TRIES=2
 #   KE=curve25519  CLI_KE=$KE   groups; CLI_KE=modp2048-curve25519 gives INVALID_KE_PAYLOAD
 #   ESP=no|userland       a tunnel in user space, ESP in UDP over TUN (always on port 4500)
 #   CHILD=no|yes          ask for a CHILD_SA without a kernel that has ESP: NO_PROPOSAL_CHOSEN for it, the IKE SA stays
@@ -53,7 +53,7 @@ lab_certificate() { # ISSUER NAME [pki options]
 # Connections of the client: v4 v6 (port 500), v4-natt v6-natt (forced to 4500).
 peers_start() {
     local CERT=rsa VER=2 FRAG=no CLI_FRAG='' SRV_FRAG='' FRAGSIZE=1280 AUTH=cert PSK=right MOBIKE=no DPD=0 KEEPALIVE=20
-    local COOKIE=30 RETRANSMIT=1.0 TRIES=2 KE=curve25519 CLI_KE='' ESP=no CHILD=no SERVER_NAMESPACE=srv SERVER4=10.99.2.2
+    local COOKIE=30 HALF_OPEN=10 RETRANSMIT=1.0 TRIES=2 KE=curve25519 CLI_KE='' ESP=no CHILD=no SERVER_NAMESPACE=srv SERVER4=10.99.2.2
     local SERVER6=fd99:2::2
     if [ $# -gt 0 ]; then local "$@"; fi
     local keys side namespace
@@ -91,7 +91,7 @@ charon-systemd {
   fragment_size = $FRAGSIZE
   retransmit_tries = $TRIES
   retransmit_timeout = $RETRANSMIT
-  half_open_timeout = 10
+  half_open_timeout = $HALF_OPEN
   cookie_threshold_ip = $COOKIE
   keep_alive = ${KEEPALIVE}s
   install_routes = no

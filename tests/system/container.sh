@@ -99,6 +99,15 @@ both "guard"
 compare "guard: fragments got their verdict under the unit's limits" "$(metric ikefrag_verdicts_total verdict=accept)" -ge 16
 equal "guard: nothing was refused" 0 "$(metric ikefrag_refusals_total)"
 established_there=$(inside ikefragctl handshakes --json | jq '[.. | objects | select(.outcome? == "established" or .outcome? == "unknown" or .outcome? == "in_progress")] | length')
+handshake v4 || true
+sleep 0.7 # a later exchange counts half a second after IKE_AUTH
+handshake_ends v4
+recorded() { record=$(journal -o json IKEFRAG_EVENT=ike_handshake IKEFRAG_CLIENT=10.99.1.2 IKEFRAG_OUTCOME=established | tail -n 1) && [ -n "$record" ]; }
+lab_wait 5 recorded || true
+equal "journal: an event is found by its fields" "ikefragd vpn1 6 true" \
+    "$(jq -r '"\(.SYSLOG_IDENTIFIER) \(.IKEFRAG_SERVER) \(.PRIORITY) \(.IKEFRAG_SPI | test("^[0-9a-f]{16}$"))"' <<< "$record" 2>&1)"
+equal "journal: the whole event is in it" "ike_handshake $(jq -r .IKEFRAG_SPI <<< "$record")" \
+    "$(jq -r '.IKEFRAG_JSON | fromjson | "\(.event_type) \(.ike.init_spi)"' <<< "$record" 2>&1)"
 compare "guard: the handshakes are in the list" "$established_there" -ge 2
 
 # ---- metrics for another host: the unit's IP filter, opened as OPERATING.md says
