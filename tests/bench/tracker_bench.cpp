@@ -11,9 +11,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <malloc.h>
 #include <memory>
 #include <string_view>
@@ -37,28 +37,27 @@ struct Pattern {
 std::vector<Pattern> healthy() {
     const auto initiator = spi("0011223344556677");
     const auto responder = spi("8899aabbccddeeff");
-    const auto message = [&](std::uint8_t exchange, std::uint32_t id, bool request, std::size_t n) {
-        return encrypted_message(initiator,
-                                 responder,
-                                 {.exchange = exchange,
-                                  .id = id,
-                                  .response = !request,
-                                  .from_initiator = request,
-                                  .bytes = n,
-                                  .seed = id * 2 + (request ? 1u : 0u)});
+    std::vector<Pattern> patterns;
+    const auto add = [&](std::uint8_t exchange, std::uint32_t id, bool request, std::size_t n) {
+        const EncryptedOptions options{.exchange = exchange,
+                                       .id = id,
+                                       .response = !request,
+                                       .from_initiator = request,
+                                       .bytes = n,
+                                       .seed = id * 2 + (request ? 1u : 0u)};
+        patterns.push_back({encrypted_message(initiator, responder, options), request});
     };
-    return {
-        {sa_init_request(initiator, {.windows = true}), true     },
-        {                      sa_init_response(initiator,                  responder),                                      false},
-        { message(35, 1,                                       true,                                       1400), true},
-        {                                        message(35, 1,                                      false,                                      1300), false},
-        {                                      message(35, 2,                                       true,                                       300), true},
-        {                                        message(35, 2,                                      false,                                      260), false},
-        {                                      message(36, 3,                                       true,                                       400), true},
-        {                                        message(36, 3,                                      false,                                      380), false},
-        {                                      message(37, 4,                                       true,                                       80), true},
-        {                                        message(37, 4,                                      false,                                                80), false}
-    };
+    patterns.push_back({sa_init_request(initiator, {.windows = true}), true});
+    patterns.push_back({sa_init_response(initiator, responder), false});
+    add(35, 1, true, 1400);
+    add(35, 1, false, 1300);
+    add(35, 2, true, 300);
+    add(35, 2, false, 260);
+    add(36, 3, true, 400);
+    add(36, 3, false, 380);
+    add(37, 4, true, 80);
+    add(37, 4, false, 80);
+    return patterns;
 }
 
 void number(ByteVector& message, std::uint32_t handshake) {
@@ -115,9 +114,7 @@ std::size_t play(Tracker& tracker, std::size_t messages) {
     return fed;
 }
 
-double seconds_since(double began) {
-    return double(std::clock()) / CLOCKS_PER_SEC - began;
-}
+double seconds_since(double began) { return double(std::clock()) / CLOCKS_PER_SEC - began; }
 
 void run_time(std::size_t messages) {
     for (int run = 0; run < 5; ++run) {

@@ -4,6 +4,7 @@
 # and nothing that is healthy by any.
 # slow
 # limit 600
+# waits
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 # shellcheck source=tests/lab/peers.sh

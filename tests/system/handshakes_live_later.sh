@@ -4,6 +4,7 @@
 # nor a minute later, when all of them have ended.
 # slow
 # limit 400
+# waits
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 # shellcheck source=tests/lab/handshake_kinds.sh
