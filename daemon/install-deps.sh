@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# install-deps.sh [build|demo|tests|all]: installs the Debian 12 packages that ikefrag needs (default: build).
+# install-deps.sh [build|package|demo|tests|all]: installs the Debian 12 packages that ikefrag needs (default: build).
 #
 #   build   what makes ikefragd and ikefragctl
+#   package build, and what makes the Debian package
 #   demo    build, and two strongSwan daemons with the tools of daemon/demo.sh
 #   tests   demo, and what tests/run.sh uses
 #   all     tests, and what tests/run.sh --all uses (packaging, containers, browser)
@@ -18,15 +19,17 @@ demo='iproute2 iptables nftables ethtool procps util-linux python3 tcpdump curl 
   strongswan-swanctl strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins
   libcharon-extauth-plugins'
 tests='git clang libclang-rt-14-dev clang-format clang-tidy tshark prometheus ike-scan sqlite3 shellcheck libtins-dev binutils file'
-all='valgrind gcovr chromium mmdebstrap systemd-container lintian debhelper fakeroot dpkg-dev man-db bash-completion'
+package='debhelper fakeroot dpkg-dev lintian git'
+all='valgrind gcovr chromium mmdebstrap systemd-container man-db bash-completion'
 
 case "${1:-build}" in
 build) wanted="$build" ;;
+package) wanted="$build $package" ;;
 demo) wanted="$build $demo" ;;
 tests) wanted="$build $demo $tests" ;;
-all) wanted="$build $demo $tests $all" ;;
+all) wanted="$build $demo $tests $package $all" ;;
 *)
-    sed -n '3,11p' "$0" | cut -c 3-
+    sed -n '3,12p' "$0" | cut -c 3-
     exit 2
     ;;
 esac

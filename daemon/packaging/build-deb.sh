@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # build-deb.sh [--from BUILD] [--output FOLDER] [--revision N] [--dbgsym]: makes the Debian package and has lintian look at it.
 #
-#   --from BUILD     pack this release build as it is (default: build/release, brought up to date first)
+#   --from BUILD     pack this release build (default: build/release, configured first); what it lacks is built
 #   --output FOLDER  where the package goes (default: build/deb)
 #   --revision N     the Debian revision (default: 1)
 #   --dbgsym         make the package with the debug symbols, too
@@ -45,9 +45,9 @@ run() { # STEP COMMAND...: quiet unless it fails
 cd "$project"
 if [ -z "$from" ]; then
     run 'configuring build/release' cmake --preset release
-    run 'building build/release' cmake --build --preset release --target ikefragd ikefragctl manual
     from=$project/build/release
 fi
+run 'building' cmake --build "$from" --target ikefragd ikefragctl ikefrag manual
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:STATIC=//p' "$from/CMakeCache.txt")
 [ -n "$version" ] || { echo "build-deb.sh: $from is not a build of ikefrag" >&2; exit 1; }
 

@@ -15,7 +15,7 @@ bad() { failed=1; echo "FAIL README: $1 — $2"; }
 blocks() { awk -v fence='```'"$1" '$0 == fence { inside = 1; next } inside && /^```/ { inside = 0; print "\f"; next } inside' README.md; }
 
 # Commands that a test of their own runs: builds (run.sh), installation, demo (system/main_job.sh), the running daemon (system/*).
-elsewhere='^(git clone|cd |cmake |\./daemon/(install-deps|demo)|\./tests/run|ctest|sudo |apt|dpkg|systemctl|journalctl|ip netns|#|$)'
+elsewhere='^(git clone|cd |cmake |\./daemon/(install-deps|demo|packaging/build-deb)|\./tests/run|ctest|sudo |apt|dpkg|systemctl|journalctl|ip netns|#|$)'
 daemon_needed='^(ikefragctl|build/ikefragctl) (explain [0-9.]+$|status|handshakes|peers|watch|reload|mode|doctor|diagnoses|capture|report|probe|metrics)|^curl '
 while read -r line; do
     if [[ $line =~ $elsewhere ]] || [[ $line =~ $daemon_needed ]]; then

@@ -25,6 +25,19 @@ for file in /usr/sbin/ikefragd /usr/bin/ikefragctl /lib/systemd/system/ikefragd.
     /usr/share/man/man7/ikefragd-metrics.7.gz /usr/share/doc/ikefragd/OPERATING.md.gz; do
     check "package: has $file" grep -qxF ".$file" <<< "$contents"
 done
+for mode in observe guard exclusive; do check "package: has the table of $mode" grep -qxF "./usr/share/ikefragd/nft/ikefragd-$mode.nft" <<< "$contents"; done
+# The library and its header, in packages of their own: a program in C is compiled against them alone.
+mkdir "$LAB_DIR/development"
+for library in libikefrag1 libikefrag-dev; do
+    check "package: $library" dpkg-deb -x "$LAB_DIR"/deb/${library}_*.deb "$LAB_DIR/development"
+done
+libraries=$(dirname "$(find "$LAB_DIR/development" -name 'libikefrag.so.1')")
+flags=$(PKG_CONFIG_PATH=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$LAB_DIR/development pkg-config --cflags --libs ikefrag)
+mkdir "$LAB_DIR/development/plugin"
+cp "$LAB_DIR/development/usr/include/ikefrag.h" "$LAB_DIR/development/plugin/" # as the test names it
+# shellcheck disable=SC2086 # words are meant
+check "package: a program in C is compiled against it" cc -std=c99 -D_DEFAULT_SOURCE -I"$LAB_DIR/development" -o "$LAB_DIR/replay" "$lab_project/tests/c_abi/replay.c" $flags
+check "package: and runs" env LD_LIBRARY_PATH="$libraries" "$LAB_DIR/replay" "$lab_project/tests/captures/ss-v2-ipfrag-ipv4.i-side.pcap"
 dpkg-deb --ctrl-tarfile "$deb" | tar -xO ./conffiles > "$LAB_DIR/conffiles"
 equal "package: conffiles" "/etc/ikefragd/ikefragd.toml /etc/ikefragd/rules.d/00-default.toml" "$(sort "$LAB_DIR/conffiles" | xargs)"
 
