@@ -165,6 +165,7 @@ public:
     [[nodiscard]] const Handshake* find_handshake(std::uint64_t number) const;
     /// All handshakes in time of their first message.
     void for_each_handshake(const std::function<void(const Handshake&)>& visit) const;
+    /// Each lives for the length of the call.
     void for_each_peer(const std::function<void(const Peer&)>& visit) const;
     void for_each_finding(const std::function<void(const Finding&)>& visit) const;
     [[nodiscard]] const Peer* find_peer(const IpAddress& address) const;

@@ -38,7 +38,9 @@ Failure<ControlError> refuse(ControlFault fault, std::string message) {
 Failure<ControlError> cannot_connect(const std::string& path, int error) {
     const auto because = path + ": " + std::strerror(error);
     if (error == EACCES || error == EPERM)
-        return refuse(ControlFault::permission, "not allowed to ask ikefragd (" + because + ")");
+        return refuse(ControlFault::permission,
+                      "not allowed to ask ikefragd (" + because +
+                          "): root may, and members of the group ikefragd");
     return refuse(ControlFault::not_running, "ikefragd does not answer (" + because + ")");
 }
 

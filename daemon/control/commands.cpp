@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 
 namespace ikefrag {
 namespace {
@@ -144,24 +145,34 @@ ControlResult answer_peers(Asked& asked) {
     if (auto error = arguments.error()) return fail(std::move(*error));
     if (role && *role != "client" && *role != "server")
         return refuse(ControlFault::usage, "argument role: expected client or server");
-    std::vector<const Peer*> peers;
+    // The tracker shows each peer for the length of the call: what is kept is copied, and never
+    // many more than are asked for.
+    std::vector<Peer> peers;
+    std::size_t count = 0;
+    const auto drop_the_oldest = [&] {
+        const auto kept = std::min(limit, peers.size());
+        std::ranges::partial_sort(peers,
+                                  peers.begin() + static_cast<std::ptrdiff_t>(kept),
+                                  std::ranges::greater(),
+                                  &Peer::last_seen);
+        peers.resize(kept);
+    };
     asked.tracker().for_each_peer([&](const Peer& peer) {
         const bool lacks = peer.fragmentation == Fragmentation::none;
-        if ((!address || peer.address == *address) && (!role || to_string(peer.role) == *role) &&
-            (!missing || lacks))
-            peers.push_back(&peer);
+        if ((address && peer.address != *address) || (role && to_string(peer.role) != *role) ||
+            (missing && !lacks))
+            return;
+        ++count;
+        peers.push_back(peer);
+        if (peers.size() > 2 * limit + 1000) drop_the_oldest();
     });
-    const auto kept = std::min(limit, peers.size());
-    std::partial_sort(peers.begin(),
-                      peers.begin() + static_cast<std::ptrdiff_t>(kept),
-                      peers.end(),
-                      [](const Peer* a, const Peer* b) { return a->last_seen > b->last_seen; });
+    drop_the_oldest();
     json::array list;
-    for (std::size_t i = 0; i < kept; ++i) list.push_back(to_json(*peers[i]));
+    for (const auto& peer : peers) list.push_back(to_json(peer));
     return json::object{
-        {"format", 1                  },
-        {"peers",  std::move(list)    },
-        {"more",   peers.size() - kept}
+        {"format", 1                   },
+        {"peers",  std::move(list)     },
+        {"more",   count - peers.size()}
     };
 }
 

@@ -35,6 +35,11 @@ std::string line_of(const json::object& object) {
             std::string items;
             for (const auto& item : *list) items += (items.empty() ? "" : " ") + shown(item);
             text += items.empty() ? "-" : items;
+        } else if (const auto* inner = member.value().if_object()) {
+            std::string items;
+            for (const auto& item : *inner)
+                items += (items.empty() ? "" : " ") + label(item.key()) + ' ' + shown(item.value());
+            text += '(' + items + ')';
         } else {
             text += shown(member.value());
         }
@@ -74,7 +79,7 @@ void append(std::string& text,
 
 std::string status_text(const json::object& status, const Terminal& terminal) {
     json::object rest = status;
-    rest.erase("format");
+    rest.stable_erase("format");
     std::string text;
     append(text, rest, "", terminal, 0);
     return text;

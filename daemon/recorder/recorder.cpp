@@ -81,9 +81,8 @@ void Recorder::handshake_ended(const Handshake& handshake,
     const bool failed = handshake.outcome == Outcome::failed ||
                         (handshake.outcome == Outcome::unknown && cause != nullptr);
     if (!ring_ || !failed || handshake.probe) return;
-    const bool may = rate_.allows(rate_limit_prefix(handshake.client.address), now);
-    (void)rate_.take_suppressed(now);
-    if (!may) {
+    (void)rate_.take_suppressed(now); // windows that are over begin anew
+    if (!rate_.allows(rate_limit_prefix(handshake.client.address), now)) {
         ++suppressed_;
         return;
     }
