@@ -25,7 +25,8 @@
 /// 4. Pairs without a configured server are strangers: their IKE is rate-limited, so that they
 ///    cannot buy attention for others' tails; unknown tails are limited in all and by source.
 /// 5. `observe`: `take` copies instead of queueing. `guard`: what is not IKE's passes. `exclusive`:
-///    it is dropped here, save allowed protocols and ESP in UDP of pairs whose heads were seen.
+///    it is dropped here, save allowed protocols and ESP in UDP of pairs whose heads were seen; so
+///    is IKE of strangers, where servers are configured.
 /// 6. ESP of a pair with a handshake is copied once a minute, its first octets only: the tracker's
 ///    evidence that a tunnel lives. TCP SYNs to a server's marked port are copied for RFC 9329.
 /// 7. `post` copies the first octets of IKE on its way out, so that what came in and does not come
@@ -279,6 +280,7 @@ constexpr std::string_view chains_text = R"(
     goto maybe
   }
   chain maybe {
+    $strangers_tail
     update @unknown4 { ip saddr limit rate over $unknown_source/second burst $unknown_source packets } counter name limited $leave_tail
     update @unknown6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over $unknown_source/second burst $unknown_source packets } counter name limited $leave_tail
     limit rate over $unknown/second burst $unknown packets counter name limited $leave_tail
@@ -292,6 +294,7 @@ constexpr std::string_view chains_text = R"(
     goto head_other
   }
   chain head_ike {
+    $strangers_head
     ip daddr != @server4 ip saddr != @server4 goto stranger
     ip6 daddr != @server6 ip6 saddr != @server6 goto stranger
     goto head_server
@@ -426,6 +429,13 @@ Values values_of(const TableSettings& settings) {
     if (!settings.allowed_protocols.empty())
         allow_proto = "meta l4proto { " + joined(settings.allowed_protocols) +
                       " } counter name kept_proto accept";
+    // With servers configured `exclusive` knows no other IKE: what is no server's is not queued, so
+    // that a full queue opens nothing to it.
+    const auto drop_strangers = [&](const std::string& what) {
+        if (!exclusive || settings.servers.empty()) return std::string();
+        return "ip daddr != @server4 ip saddr != @server4 goto leave_" + what +
+               "\n    ip6 daddr != @server6 ip6 saddr != @server6 goto leave_" + what;
+    };
     return {
         {"hook_pre",       std::string(base_chain_hooks[0])                  },
         {"hook_out",       std::string(base_chain_hooks[1])                  },
@@ -446,6 +456,8 @@ Values values_of(const TableSettings& settings) {
         {"leave_head",     leave("head")                                     },
         {"leave_tail",     leave("tail")                                     },
         {"leave_proto",    leave("proto")                                    },
+        {"strangers_head", drop_strangers("head")                            },
+        {"strangers_tail", drop_strangers("tail")                            },
         {"allow_head",     allow_head                                        },
         {"allow_proto",    allow_proto                                       },
         {"ike_life",       seconds(settings.ike_key_seconds)                 },

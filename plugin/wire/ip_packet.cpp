@@ -193,12 +193,16 @@ std::optional<IpPacket> parse_ipv6(Bytes bytes, Copy copy) noexcept {
     packet.destination = IpAddress::v6(reader.take(16));
     packet.total_bytes = static_cast<std::uint32_t>(fixed_header + payload_length);
     if (packet.total_bytes > bytes.size() && copy == Copy::whole) return std::nullopt;
-    // A jumbogram (RFC 2675): no link of a VPN peer carries one, the kernel drops a false one.
-    if (payload_length == 0 && packet.protocol == protocol::hop_by_hop) return std::nullopt;
+    // Length 0 before a hop-by-hop header: a jumbogram (RFC 2675), or made to look like one. Linux
+    // takes it at its real length; so it is read that far, lest a fragment hides in it.
+    const bool jumbo = payload_length == 0 && packet.protocol == protocol::hop_by_hop;
+    if (jumbo) packet.total_bytes = static_cast<std::uint32_t>(bytes.size());
     const auto end = std::min<std::size_t>(packet.total_bytes, bytes.size());
     const auto behind = bytes.first(end).subspan(fixed_header);
     Ipv6Chain chain(packet, behind);
     chain.follow();
+    if (jumbo && !packet.fragment) return std::nullopt; // no link of a VPN peer carries one
+    if (jumbo) packet.reason = Reason::header_chain;
     packet.header_bytes = static_cast<std::uint32_t>(fixed_header + chain.header_bytes());
     packet.header = bytes.first(packet.header_bytes);
     packet.payload = behind.subspan(chain.header_bytes());

@@ -6,10 +6,17 @@
                          [--source A] [--destination A] [--source-port N] [--id N] [--plain] [--spread S] [--opening]
         Sends datagrams as IP fragments, IKE_AUTH requests unless --plain (--opening: an IKE_SA_INIT
         before, as a real client sends); one line each: size and SHA-1 of the UDP payload.
-    packets.py play FILE.pcap DEVICE [--pause S]
-        Sends the packets of a capture, in its order, at once (or with pauses; a negative pause: at the capture's own pace).
+    packets.py play FILE.pcap DEVICE [--pause S] [--rate N --seconds S]
+        Sends the packets of a capture, in its order, at once (or with pauses; a negative pause: at the capture's own pace; with
+        a rate: again and again for so long, so many a second). Prints how many.
     packets.py heads FILE.pcap NUMBER [SIZE=200]
         Writes a capture with so many first fragments of IKE_AUTH, each from a source of its own: their tails never come.
+    packets.py flood FILE.pcap one|many|net48|server NUMBER
+        Writes a capture of first fragments whose tails never come: from one source, from 10 000, from one IPv6 /48 (each from a
+        /64 of its own), or with the server's own address as source and ever other clients as destination.
+    packets.py strays FILE.pcap
+        Writes a capture of fragments that `exclusive` lets nobody send: other ports, protocols and addresses, with and without a
+        handshake of the same pair before (ids from 40000 on); and one of IKE with a header that hides it (id 41000).
     packets.py hostile FILE.pcap
         Writes a capture with every kind of bad fragment, IPv4 and IPv6 (fixed seed: always the same bytes).
 
@@ -204,6 +211,49 @@ def heads(number, size=200):
         yield fragments(source, SRV4, udp(source, SRV4, 500, 500, ike(3000, n)), 1 + n % 65535, size)[0]
 
 
+def flood(kind, number):
+    """First fragments of 600 octets, every datagram with an id of its own."""
+    for n in range(number):
+        source, destination = "192.0.2.66", SRV4
+        if kind == "many":
+            m = n * 7919 % 10000
+            source = "172.%d.%d.%d" % (16 + m // 62500, m // 250 % 250, 1 + m % 250)
+        elif kind == "net48":
+            source, destination = "2001:db8:bad:%x::1" % (n % 65536), SRV6
+        elif kind == "server":
+            source, destination = SRV4, "172.%d.%d.%d" % (16 + n // 62500 % 16, n // 250 % 250, 1 + n % 250)
+        yield fragments(source, destination, udp(source, destination, 500, 500, ike(3000, n)), 1 + n % 65535, 600)[0]
+
+
+STRANGER4, STRANGER6 = "10.99.2.77", "fd99:2::77"
+
+
+def strays():
+    identification = 40000
+    for source, server, stranger in ((CLI4, SRV4, STRANGER4), (CLI6, SRV6, STRANGER6)):
+        v6 = ":" in source
+
+        def opening(destination):
+            datagram = udp(source, destination, 500, 500, sa_init(7))
+            return ipv6(source, destination, datagram) if v6 else ipv4(source, destination, datagram)
+        sets = []
+        for opened in (False, True):
+            dns = udp(source, server, 5353, 53, random.Random(1).randbytes(3000))
+            sets += [(opened, server, dns, 17, 1), (opened, stranger, udp(source, stranger, 500, 500, ike(3000, 5)), 17, 1),
+                     (opened, stranger, udp(source, stranger, 4500, 4500, ike(3000, 6, marker=True)), 17, -1)]
+            sets += [(opened, server, random.Random(2).randbytes(3000), protocol, 1) for protocol in (6, 47, 132, 58 if v6 else 1)]
+        for opened, destination, datagram, protocol, order in sets:
+            identification += 1
+            if opened:
+                yield opening(destination)
+            yield from fragments(source, destination, datagram, identification, protocol=protocol)[::order]
+        # Length 0 before a hop-by-hop header: Linux forwards it at its real length.
+        if v6:
+            data = udp(source, server, 500, 500, ike(3000, 8))
+            made = ipv6(source, server, bytes([44, 0, 1, 4, 0, 0, 0, 0]) + fragment_header(17, 41000, 0, True) + data[:1200], 0)
+            yield made[:4] + b"\0\0" + made[6:]
+
+
 def write_pcap(path, packets, start=1_700_000_000.0, gap=0.001):
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 101))
@@ -227,7 +277,7 @@ def read_pcap(path):
         at += 16 + captured
 
 
-def play(path, device, pause):
+def play(path, device, pause, rate=0, seconds=0):
     """Sends through an Ethernet device to its gateway (whose address must be known already)."""
     with open("/sys/class/net/%s/address" % device) as file:
         own = bytes.fromhex(file.read().strip().replace(":", ""))
@@ -239,6 +289,16 @@ def play(path, device, pause):
     gateway = bytes.fromhex(gateways.pop().replace(":", ""))
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind((device, 0))
+    if rate:
+        frames = [gateway + own + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0") + packet for _, packet in read_pcap(path)]
+        begin, sent = time.monotonic(), 0
+        while time.monotonic() < begin + seconds:
+            for _ in range(20):
+                raw.send(frames[sent % len(frames)])
+                sent += 1
+            time.sleep(max(0.0, begin + sent / rate - time.monotonic()))
+        print(sent)
+        return
     before = None
     for when, packet in read_pcap(path):
         if pause < 0 and before is not None:
@@ -288,18 +348,29 @@ def main():
     two = commands.add_parser("play")
     two.add_argument("file")
     two.add_argument("device")
-    two.add_argument("--pause", type=float, default=0)
+    for name in ("pause", "rate", "seconds"):
+        two.add_argument("--" + name, type=float, default=0)
     three = commands.add_parser("hostile")
     three.add_argument("file")
     four = commands.add_parser("heads")
     four.add_argument("file")
     four.add_argument("number", type=int)
     four.add_argument("size", type=int, nargs="?", default=200)
+    six = commands.add_parser("strays")
+    six.add_argument("file")
+    five = commands.add_parser("flood")
+    five.add_argument("file")
+    five.add_argument("kind", choices=["one", "many", "net48", "server"])
+    five.add_argument("number", type=int)
     a = parser.parse_args()
     if a.command == "fragments":
         send_fragments(a)
     elif a.command == "play":
-        play(a.file, a.device, a.pause)
+        play(a.file, a.device, a.pause, a.rate, a.seconds)
+    elif a.command == "strays":
+        write_pcap(a.file, list(strays()))
+    elif a.command == "flood":
+        write_pcap(a.file, list(flood(a.kind, a.number)))
     elif a.command == "heads":
         write_pcap(a.file, list(heads(a.number, a.size)))
     else:

@@ -131,7 +131,11 @@ def fragment_cases(family, head, tail):
     yield "DNS, middle first, within a handshake", [pair.opening(), parts[1], parts[0], parts[2]], \
         {"copied_whole": 1, "maybe_tail": 1, "late_head": 1, tail: 1}
     pair = Pair(family, server=False)
-    yield "IKE to a stranger, in order", pair.cut("ike", p.ike(3000)), {"ike_head": 1, "ike_tail": 2}
+    stranger = {"ike_head": 1, "ike_tail": 2} if head == "kept_head" else {head: 1, tail: 2}
+    yield "IKE to a stranger, in order", pair.cut("ike", p.ike(3000)), stranger
+    pair = Pair(family, server=False)
+    yield "IKE to a stranger, last first, after IKE_SA_INIT", [pair.opening()] + pair.cut("ike", p.ike(3000))[::-1], \
+        {"copied_whole": 1, **({"ike_head": 1, "maybe_tail": 2} if head == "kept_head" else stranger)}
 
 
 def esp_cases(family):
