@@ -180,6 +180,11 @@ else
     say "FAIL system tests — there is no release build"
 fi
 
+if [ $all = yes ] && wanted gate-proofs && bash -c 'build release gate_proofs' > "$logs/build-gate-proofs.log" 2>&1; then
+    step gate-proofs 600 build/release/tests/gate_proofs '[.slow]'
+elif [ $all = yes ] && wanted gate-proofs; then
+    say "FAIL gate-proofs — does not build (build-gate-proofs.log)"
+fi
 if [ $all = no ]; then step fuzz 700 tests/fuzz/run.sh 0; else step fuzz 1500 tests/fuzz/run.sh 1; fi
 if [ $all = yes ]; then
     if step build-tsan 1500 bash -c 'build tsan'; then unit_tests tsan; fi

@@ -129,4 +129,12 @@ Choice CompiledPolicy::choose(const RuleFacts& facts,
     return default_choice(facts);
 }
 
+std::size_t CompiledPolicy::allocated_bytes() const noexcept {
+    auto bytes = rules_.capacity() * sizeof(rules_[0]) +
+                 server_addresses_.capacity() * sizeof(server_addresses_[0]) +
+                 server_prefixes_.capacity() * sizeof(server_prefixes_[0]);
+    for (const auto& rule : rules_) bytes += rule.servers.capacity() * sizeof(rule.servers[0]);
+    return bytes;
+}
+
 } // namespace ikefrag

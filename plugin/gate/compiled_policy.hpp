@@ -65,6 +65,9 @@ public:
     [[nodiscard]] Choice choose(const RuleFacts& facts,
                                 const std::vector<InterfaceName>& interfaces) const;
 
+    /// Beside the policy itself, which is the caller's.
+    [[nodiscard]] std::size_t allocated_bytes() const noexcept;
+
     std::size_t datagrams_held = 0; ///< under this policy, kept by the gate
 
 private:

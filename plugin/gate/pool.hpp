@@ -40,9 +40,9 @@ public:
     }
 
     [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
-    /// Of the blocks and of the list of them.
+    /// Of the blocks, with the count the compiler keeps in front of each, and of the list of them.
     [[nodiscard]] std::size_t allocated_bytes() const noexcept {
-        return blocks_.size() * objects_per_block * sizeof(Place) +
+        return blocks_.size() * (objects_per_block * sizeof(Place) + sizeof(std::size_t)) +
                blocks_.capacity() * sizeof(blocks_[0]);
     }
 

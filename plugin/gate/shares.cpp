@@ -85,6 +85,9 @@ Source& Shares::source_of(const IpPacket& ip, bool from_server, bool to_server) 
 }
 
 std::uint8_t Shares::weight_of(const Usage& usage) const noexcept {
+    // One datagram weighs the same whatever its size: else nobody's long message would get in where
+    // a flood of short pieces, each from a source of its own, has filled the table.
+    if (usage.datagrams == 1) return 1;
     // Eighths of the source's limit, rounded up.
     const auto eighths = [](std::uint64_t used, std::uint64_t limit) {
         return (used * 8 + limit - 1) / limit;

@@ -61,8 +61,8 @@ enum class Room : std::uint8_t {
 ///
 /// Half of every table limit is kept for servers and proven sources; they may use the other half
 /// as far as it is free. Who must make way: the heaviest source of its half, the oldest datagram
-/// first. The weight is the largest of a source's three shares, in eighths of its limit, so that
-/// one that holds little never makes way for one that holds much.
+/// first. The weight is the largest of a source's three shares, in eighths of its limit (one
+/// datagram alone: one), so that one that holds little never makes way for one that holds much.
 ///
 /// Bounds: every call takes a few steps, whatever is held.
 class Shares {

@@ -115,16 +115,18 @@ void Gate::State::set_policy(PolicyPointer policy) {
 
 void Gate::State::apply_limits() {
     const auto& limits = policy_->policy().limits;
-    const std::size_t datagrams = std::max<std::size_t>(limits.table_datagrams, deadlines_.size());
+    // More than table_bytes can hold need no places in tables that are part of it.
+    constexpr auto bytes_of_one = sizeof(Datagram) + sizeof(Source) + sizeof(PayloadWindow);
+    const auto room_for = std::max<std::uint64_t>(limits.table_bytes, 2 * least_bytes);
+    const auto most = std::min<std::uint64_t>(limits.table_datagrams, room_for / bytes_of_one + 1);
+    const std::size_t datagrams = std::max<std::size_t>(most, deadlines_.size());
     const auto remembered = std::min<std::size_t>(limits.table_datagrams,
                                                   limits.table_bytes / table_bytes_per_remembered);
     // One more than may be held: a newcomer is in the table while it is asked whether it may stay.
     const Usage source{.datagrams = limits.source_datagrams,
                        .packets = limits.source_packets,
                        .bytes = limits.source_bytes};
-    Usage table{.datagrams = limits.table_datagrams,
-                .packets = limits.table_packets,
-                .bytes = limits.table_bytes};
+    Usage table{.datagrams = most, .packets = limits.table_packets, .bytes = limits.table_bytes};
     shares_.set_limits(table, source);
     memory_.resize(remembered);
     index_.reserve(datagrams + 1 + memory_.capacity());
@@ -137,7 +139,15 @@ void Gate::State::apply_limits() {
 std::size_t Gate::State::fixed_bytes() const noexcept {
     return sizeof(State) + index_.allocated_bytes() + memory_.allocated_bytes() +
            shares_.allocated_bytes() + deadlines_.allocated_bytes() +
-           esp_filter_.allocated_bytes() + in_order_.capacity() * sizeof(in_order_[0]);
+           esp_filter_.allocated_bytes() + in_order_.capacity() * sizeof(in_order_[0]) +
+           interfaces_.capacity() * sizeof(interfaces_[0]) + policy_bytes();
+}
+
+std::size_t Gate::State::policy_bytes() const noexcept {
+    std::size_t bytes = policies_.capacity() * sizeof(policies_[0]);
+    for (const auto& compiled : policies_)
+        bytes += sizeof(CompiledPolicy) + compiled->allocated_bytes();
+    return bytes;
 }
 
 std::size_t Gate::State::held_bytes() const noexcept {

@@ -80,6 +80,7 @@ private:
     void expire_due();
     void apply_limits();
     [[nodiscard]] std::size_t fixed_bytes() const noexcept;
+    [[nodiscard]] std::size_t policy_bytes() const noexcept;
     [[nodiscard]] std::size_t held_bytes() const noexcept;
 
     // route.cpp: which way a fragment goes.

@@ -22,7 +22,9 @@ IpAddress from_number(std::uint32_t number) {
 
 /// Share of honest 5-fragment IKE_AUTHs that come through while each of their fragments is
 /// followed by so many of the attacker's: in all, ten times the table.
-double survival(const std::function<Buffer(std::uint32_t)>& attack, const Flow& honest) {
+double survival(const std::function<Buffer(std::uint32_t)>& attack,
+                const Flow& honest,
+                std::uint32_t message_bytes = 4'900) {
     auto policy = std::make_shared<const Policy>(shipped_policy(Mode::guard));
     Gate gate(policy, {9, 8, 7});
     GateOutput out;
@@ -38,12 +40,13 @@ double survival(const std::function<Buffer(std::uint32_t)>& attack, const Flow& 
     constexpr std::uint32_t handshakes = 100;
     const std::uint32_t flood = 10 * policy->limits.table_datagrams / (handshakes * 5);
     std::uint32_t attacks = 0;
-    const auto payload = udp(honest, ike_auth(4'900));
+    const auto payload = udp(honest, ike_auth(message_bytes));
+    const auto step = message_bytes / 5 / 8 * 8 + 24;
     std::uint64_t through = 0;
     for (std::uint32_t i = 0; i < handshakes; ++i) {
         const auto before =
             gate.counters().datagrams[0][0].get() + gate.counters().datagrams[1][0].get();
-        for (const auto& piece : fragments(honest.ends, payload, 1000, 1 + i)) {
+        for (const auto& piece : fragments(honest.ends, payload, step, 1 + i)) {
             for (std::uint32_t j = 0; j < flood; ++j) feed(attack(attacks++));
             feed(piece);
         }
@@ -82,6 +85,16 @@ TEST_CASE("R3: a flood from 10 000 spoofed sources", "[gate][fairness]") {
                   return lone_head(attacker, i);
               },
               flow4()) >= 0.99);
+}
+
+TEST_CASE("R3: long messages through a flood from 10 000 spoofed sources", "[gate][fairness]") {
+    auto attacker = flow4();
+    const auto attack = [&](std::uint32_t i) {
+        attacker.ends.source = from_number(i * 2'654'435'761u % 10'000);
+        return lone_head(attacker, i);
+    };
+    for (const std::uint32_t bytes : {1'900u, 6'900u, 9'900u, 15'900u})
+        CHECK(survival(attack, flow4(), bytes) >= 0.99);
 }
 
 TEST_CASE("R3: a flood from one IPv6 /48", "[gate][fairness]") {
