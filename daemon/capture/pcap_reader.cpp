@@ -43,6 +43,8 @@ Result<PcapReader, CaptureError> PcapReader::open(ByteSource source) {
 }
 
 bool PcapReader::next(Record& record) {
+    // libpcap reads on behind what it could not take for a record.
+    if (truncated_) return false;
     pcap_pkthdr* header = nullptr;
     const u_char* data = nullptr;
     const int got = pcap_next_ex(handle_.get(), &header, &data);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/config/toml.hpp"
 
+#include "daemon/escape.hpp"
+
 #define TOML_ENABLE_FORMATTERS 0
 // Version 3.3 asserts before it tells some mistakes ("[=]"); without, it tells them.
 #define TOML_ASSERT(expression) static_assert(true)
@@ -156,7 +158,7 @@ Result<TomlNode, Diagnostic> parse_toml(const TextFile& file) {
     const auto parsed = toml::parse(std::string_view(screened.text));
     if (!parsed)
         return refuse(position_of(parsed.error().source().begin),
-                      "not TOML: " + std::string(parsed.error().description()));
+                      "not TOML: " + escape_terminal(parsed.error().description()));
     return convert(parsed.table());
 }
 

@@ -2,10 +2,8 @@
 #include "daemon/control/server.hpp"
 
 #include "daemon/asio.hpp"
-#include "daemon/escape.hpp"
 #include "daemon/log.hpp"
 
-#include <boost/json.hpp>
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,60 +20,12 @@
 namespace ikefrag {
 namespace {
 
-namespace json = boost::json;
 using Local = asio::local::stream_protocol;
 constexpr std::chrono::milliseconds accept_again_after{100};
-
-constexpr std::size_t max_request_depth = 8;
 
 Failure<ControlError> refuse(ControlFault fault, std::string message) {
     return fail(ControlError{fault, std::move(message), {}});
 }
-
-json::array encode_diagnostics(const Diagnostics& diagnostics) {
-    json::array list;
-    for (const auto& diagnostic : diagnostics)
-        list.push_back({
-            {"file",        escape_json(diagnostic.file)       },
-            {"line",        diagnostic.position.line           },
-            {"column",      diagnostic.position.column         },
-            {"message",     escape_json(diagnostic.message)    },
-            {"source_line", escape_json(diagnostic.source_line)}
-        });
-    return list;
-}
-
-} // namespace
-
-Result<ControlRequest, ControlError> parse_request(std::string_view line) {
-    json::parse_options options;
-    options.max_depth = max_request_depth;
-    json::error_code error;
-    auto value = json::parse(json::string_view(line.data(), line.size()), error, {}, options);
-    if (error) return refuse(ControlFault::usage, "the request is not JSON: " + error.message());
-    auto* object = value.if_object();
-    if (object == nullptr) return refuse(ControlFault::usage, "the request is no JSON object");
-    const auto* command = object->if_contains("command");
-    if (command == nullptr || !command->is_string())
-        return refuse(ControlFault::usage, "the request names no command");
-    ControlRequest request{std::string(command->get_string()), {}};
-    object->erase("command");
-    request.arguments = std::move(*object);
-    return request;
-}
-
-std::string encode_result(const ControlResult& result) {
-    if (result) return "{\"ok\":true,\"result\":" + json::serialize(*result) + "}\n";
-    const auto& error = result.error();
-    const json::object told{
-        {"kind",        to_string(error.fault)               },
-        {"message",     escape_json(error.message)           },
-        {"diagnostics", encode_diagnostics(error.diagnostics)}
-    };
-    return "{\"ok\":false,\"error\":" + json::serialize(told) + "}\n";
-}
-
-namespace {
 
 /// One connection: read a line, answer, end.
 class Session : public std::enable_shared_from_this<Session> {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "daemon/control/protocol.hpp"
-#include "plugin/result.hpp"
+#include "daemon/control/request.hpp"
 
-#include <boost/json/object.hpp>
 #include <sys/types.h>
 
 #include <functional>
@@ -22,17 +20,6 @@ struct Caller {
     uid_t user = 0;
     pid_t process = 0;
 };
-
-using ControlResult = Result<boost::json::object, ControlError>;
-
-/// Reads one request line. Errors (usage): not JSON, nested deeper than 8, no object, no command.
-struct ControlRequest {
-    std::string command;
-    boost::json::object arguments; ///< the object without "command"
-};
-[[nodiscard]] Result<ControlRequest, ControlError> parse_request(std::string_view line);
-/// One line, its end included.
-[[nodiscard]] std::string encode_result(const ControlResult& result);
 
 /// Listens on the control socket and answers through one function, on the io_context's thread.
 ///

@@ -5,6 +5,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -18,10 +19,14 @@ namespace ikefrag {
     return (size + 3) / 4 * 4;
 }
 
-/// The first message of a datagram, or null if it is cut or not whole.
+/// The first message of a datagram, or null if it is cut or not whole. (mnl_nlmsg_ok takes a length
+/// of 2^31 or more for a negative one, that fits.)
 [[nodiscard]] inline const nlmsghdr* first_message(Bytes datagram) noexcept {
+    if (datagram.size() < sizeof(nlmsghdr)) return nullptr;
     const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
-    return mnl_nlmsg_ok(message, static_cast<int>(datagram.size())) ? message : nullptr;
+    const bool whole =
+        message->nlmsg_len >= sizeof(nlmsghdr) && message->nlmsg_len <= datagram.size();
+    return whole ? message : nullptr;
 }
 
 /// Calls `take(const nlmsghdr&)` for each message of a datagram, up to the first that is not whole.
@@ -29,13 +34,11 @@ namespace ikefrag {
 /// Out: false if bytes were left that are no message
 template <class Take>
 bool each_message(Bytes datagram, Take&& take) {
-    int left = static_cast<int>(datagram.size());
-    const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data());
-    while (mnl_nlmsg_ok(message, left)) {
+    while (const auto* const message = first_message(datagram)) {
         take(*message);
-        message = mnl_nlmsg_next(message, &left);
+        datagram = datagram.subspan(std::min(netlink_aligned(message->nlmsg_len), datagram.size()));
     }
-    return left <= 0;
+    return datagram.empty();
 }
 
 /// Calls `take(const nlattr&)` for each attribute of `bytes`.

@@ -1,28 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Fuzzes every target for so many minutes each (default 1; 0: twenty seconds). Needs clang.
-#   tests/fuzz/run.sh [minutes]
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+# Fuzzes every target, as many at once as there are cores. Needs clang.
+#   tests/fuzz/run.sh [MINUTES [TARGET...]]     minutes of each (default 1; 0: twenty seconds)
+# A line each: executions, edges covered, size of the corpus. What is found lies in build/fuzz/TARGET-*; it becomes a seed
+# of that target, named by what it shows, in the commit that mends it.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
 minutes=${1:-1}
+shift || true
 seconds=$((minutes * 60)); [ "$seconds" -gt 0 ] || seconds=20
-cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz -j"$(nproc)" >/dev/null
+cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j"$(nproc)" > /dev/null || exit 1
 
-# fuzz TARGET: prints its result line; libFuzzer's own words go to build/fuzz/NAME.log
-fuzz() {
-    local name=${1##*/fuzz_} log status=0
-    log=build/fuzz/$name.log
-    mkdir -p "build/fuzz/corpus/$name" "tests/fuzz/seeds/$name"
-    "$1" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
-        "build/fuzz/corpus/$name" "tests/fuzz/seeds/$name" > "$log" 2>&1 || status=$?
-    if [ $status = 0 ]; then
-        echo "ok fuzz: $name: $(sed -n 's/.*number_of_executed_units: *//p' "$log") executions, $(grep -oE 'cov: [0-9]+' "$log" | tail -n 1)"
+one() { # SECONDS TARGET
+    local seconds=$1 name=$2 corpus=build/fuzz/corpus/$2 log=build/fuzz/$2.log status=0 start=$SECONDS
+    mkdir -p "$corpus" "tests/fuzz/seeds/$name"
+    # The corpus of earlier runs is read first; new finds go there, never among the seeds.
+    "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 \
+        -artifact_prefix="build/fuzz/$name-" "$corpus" "tests/fuzz/seeds/$name" > "$log" 2>&1 || status=$?
+    local runs edges size
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    edges=$(grep -o 'cov: [0-9]*' "$log" | tail -n 1 | cut -d ' ' -f 2)
+    size=$(find "$corpus" -type f | wc -l)
+    if [ "$status" = 0 ]; then
+        echo "ok fuzz: $name: ${runs:-?} executions, ${edges:-?} edges, corpus $size, $((SECONDS - start)) s"
     else
-        echo "FAIL fuzz: $name — $(grep -E 'ERROR|SUMMARY' "$log" | tail -n 1 | tr -d '\n') (all of it: $log)"
-        return 1
+        echo "FAIL fuzz: $name — a finding after ${runs:-?} executions; $(grep -m 1 -E 'ERROR|SUMMARY' "$log")"
+        grep -E '^    #[0-9]+ ' "$log" | grep ikefrag | head -n 5 | sed 's/^/    /'
     fi
+    return "$status"
 }
-export -f fuzz
-export seconds
-find build/fuzz/tests/fuzz -maxdepth 1 -type f -executable -name 'fuzz_*' | sort | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
+export -f one
+
+targets=("$@")
+if [ ${#targets[@]} = 0 ]; then
+    for program in build/fuzz/tests/fuzz/fuzz_*; do
+        if [ -f "$program" ] && [ -x "$program" ]; then targets+=("${program##*/fuzz_}"); fi
+    done
+fi
+printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I TARGET bash -c "one $seconds TARGET"

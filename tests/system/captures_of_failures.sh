@@ -25,6 +25,7 @@ check "failed ones leave files" lab_wait 90 metric_reaches ikefrag_capture_files
 lab_wait 5 metric_reaches ikefrag_capture_files_suppressed_total -ge 1 || true
 equal "two of one network, and one of the other" 3 "$(metric ikefrag_capture_files_total)"
 equal "the third of one network is left out, and counted" 1 "$(metric ikefrag_capture_files_suppressed_total)"
+# key: [capture] files
 check "the oldest go" lab_wait 5 has_captures 2
 check "a log line says where it is" grep -q 'failed handshake captured: ' "$LAB_DIR/ikefragd.log"
 equal "the folder is ours alone" 700 "$(stat -c %a "$LAB_DIR/state/captures")"

@@ -39,6 +39,14 @@ struct Case {
 
 } // namespace
 
+TEST_CASE("config: a mistake is told in one line, whatever is written there", "[config]") {
+    // toml++ repeats what it saw, line ends and all.
+    CHECK(complaint("[privacy]\nmask = tr\nx = 1\n")
+              .starts_with("c.toml:2:10: not TOML: Error while parsing boolean: expected 'true', "
+                           "saw 'tr\\x0a"));
+    CHECK(complaint("mode = \x1b[2J\n").find('\x1b') == std::string::npos);
+}
+
 TEST_CASE("config: every mistake names its place, what was found and what was expected",
           "[config]") {
     const Case cases[] = {

@@ -101,6 +101,19 @@ TEST_CASE("queue message: what is none", "[kernel]") {
         }
 }
 
+TEST_CASE("queue message: a length that is negative as an int is none", "[kernel]") {
+    // libmnl's own check takes such a message for one that fits, and reads gigabytes past it.
+    for (const std::uint8_t highest : {std::uint8_t{0x80}, std::uint8_t{0xff}}) {
+        auto bytes = queued({0x45, 1, 2}).bytes();
+        bytes[3] = highest;
+        CHECK(std::holds_alternative<UnknownMessage>(parse_queue_message(bytes)));
+        CHECK(message_bytes(bytes) == bytes.size());
+        int seen = 0;
+        CHECK_FALSE(each_message(bytes, [&](const nlmsghdr&) { ++seen; }));
+        CHECK(seen == 0);
+    }
+}
+
 TEST_CASE("queue message: cut anywhere it stays inside its bytes", "[kernel]") {
     auto builder = queued(Vector(40, 0x45));
     builder.u32(NFQA_IFINDEX_INDEV, 7).u32(NFQA_CAP_LEN, 1500);

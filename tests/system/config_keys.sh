@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Config that cannot lie: every key about the daemon's own doings, set to another value than its default, has its effect. The
+# lines "# key:" are read by tests/unit/daemon/config/every_key.cpp, which demands one for every key it does not try itself.
+# limit 180
+# shellcheck source=tests/lab/lab.sh
+. "$(dirname "$0")/../lab/lab.sh"
+lab_begin swanctl pki charon-systemd
+lab_links_up
+peers_start FRAG=no
+
+queues() { in_ns fw awk '{ print $1 }' /proc/net/netfilter/nfnetlink_queue | sort -n | tr '\n' ' '; }
+dropped() { in_ns fw awk '{ sum += $6 } END { print sum + 0 }' /proc/net/netfilter/nfnetlink_queue; }
+answers() { in_ns fw curl -sf --max-time 2 "http://127.0.0.1:$1/-/healthy" > /dev/null; }
+set_key() { sed -i "s|^$1 = .*|$1 = $2|" "$LAB_DIR/ikefragd.toml"; } # KEY VALUE
+begin() {
+    lab_spawn ikefragd fw "$(lab_build)/ikefragd" --config "$LAB_DIR/ikefragd.toml"
+    lab_wait 10 answers "${1:-9786}"
+}
+
+# ---------------------------------------------------------------- all at once, a real handshake in IP fragments
+ikefragd_config guard FIRST_QUEUE=700 QUEUES=3 TOP='mark = { value = 0x30, mask = 0xf0 }' EXTRA="
+[copy]
+group = 77
+[privacy]
+mask = true
+[peers]
+keep_days = 4
+[events]
+file = \"$LAB_DIR/events.log\"
+format = \"text\""
+set_key listen '"127.0.0.1:9999"'
+set_key socket "\"$LAB_DIR/another.sock\""
+mkdir "$LAB_DIR/another-state"
+set_key directory "\"$LAB_DIR/another-state\""
+# A mark that was there before, and the fragments that leave with both.
+in_ns fw nft -f - << 'X'
+table inet marks {
+    chain before { type filter hook prerouting priority -460; meta mark set 0x1; }
+    chain after { type filter hook postrouting priority 500; udp dport 4500 accept
+        ip frag-off & 0x3fff != 0 meta mark 0x31 counter comment "both"
+        ip frag-off & 0x3fff != 0 meta mark != 0x31 counter comment "other"; }
+}
+X
+marked() { in_ns fw nft -j list chain inet marks after | jq "[.nftables[].rule? | select(.comment? == \"$1\") | .expr[] | .counter? | select(.) | .packets] | add"; }
+begin 9999
+check "the handshake is established" handshake v4
+
+# key: [queue] first
+# key: [queue] count
+equal "queue.first and queue.count: the kernel's queues" "700 701 702 " "$(queues)"
+# key: [metrics] listen
+check "metrics.listen: answers there" answers 9999
+equal "metrics.listen: and nowhere else" no "$(answers 9786 && echo yes || echo no)"
+# key: [control] socket
+equal "control.socket: answers there" guard "$(in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" status --json | jq -r .mode)"
+equal "control.socket: and nowhere else" no "$(test -S "$LAB_DIR/control.sock" && echo yes || echo no)"
+# key: [copy] group
+compare "copy.group: the table's rules name it" "$(in_ns fw nft list table inet ikefragd 2> /dev/null | grep -c 'log group 77')" -ge 1
+compare "copy.group: and copies come" "$(in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" status --json | jq .copies.read)" -ge 2
+# key: mark value
+# key: mark mask
+# key: top mark
+compare "mark: fragments let through carry it, other bits stay" "$(marked both)" -ge 8
+equal "mark: none leaves without" 0 "$(marked other)"
+# key: [events] file
+lab_wait 5 test -s "$LAB_DIR/events.log" || true
+check "events.file: events are there" test -s "$LAB_DIR/events.log"
+# key: [events] format
+check "events.format: as sentences, not as JSON" bash -c "! grep -q '^{' '$LAB_DIR/events.log'"
+# key: [privacy] mask
+equal "privacy.mask: no client's address in them" 0 "$(grep -c '10\.99\.1\.2' "$LAB_DIR/events.log" || true)"
+compare "privacy.mask: its network is" "$(grep -c '10\.99\.1\.x' "$LAB_DIR/events.log" || true)" -ge 1
+handshake_ends v4
+lab_stop ikefragd
+# key: [state] directory
+check "state.directory: peers.db is there" test -s "$LAB_DIR/another-state/peers.db"
+equal "state.directory: and nowhere else" no "$(test -e "$LAB_DIR/state/peers.db" && echo yes || echo no)"
+
+# ---------------------------------------------------------------- how long a peer is remembered
+# key: [peers] keep_days
+age() { # DAYS: makes every peer so old
+    python3 - "$LAB_DIR/another-state/peers.db" "$1" << 'X'
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1])
+(largest,) = database.execute("select max(last_seen) from peer").fetchone()
+unit = 10 ** (len(str(largest)) - len(str(int(time.time()))))
+database.execute("update peer set last_seen = ?, first_seen = ?", (int((time.time() - 86400 * int(sys.argv[2])) * unit),) * 2)
+database.commit()
+X
+}
+peers() { in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" peers --json | jq '.peers | length'; }
+age 3
+begin 9999
+compare "peers.keep_days = 4: a peer of three days ago is known" "$(peers)" -ge 1
+lab_stop ikefragd
+age 3
+set_key keep_days 2
+begin 9999
+equal "peers.keep_days = 2: it is forgotten" 0 "$(peers)"
+lab_stop ikefragd
+
+# ---------------------------------------------------------------- a daemon that stands still, and its queue
+"$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 1500
+# standing_still MAX_LENGTH FAIL_OPEN: how many of 1500 fragments the kernel dropped for want of room
+standing_still() {
+    ikefragd_config guard QUEUE_LENGTH="$1" EXTRA=''
+    sed -i "s/^max_length = .*/&\nfail_open = $2/" "$LAB_DIR/ikefragd.toml"
+    begin
+    kill -STOP "${lab_pids[ikefragd]}"
+    in_ns cli "$lab_source/packets.py" play "$LAB_DIR/heads.pcap" eth0
+    full=$(dropped)
+    kill -CONT "${lab_pids[ikefragd]}"
+    lab_stop ikefragd
+}
+# key: [queue] max_length
+# key: [queue] fail_open
+standing_still 1024 false
+equal "queue.max_length = 1024, fail_open = false: what does not fit is dropped" 476 "$full"
+standing_still 2048 false
+equal "queue.max_length = 2048: all fit" 0 "$full"
+standing_still 1024 true
+equal "queue.fail_open: what does not fit passes" 0 "$full"
+
+# ---------------------------------------------------------------- a table that others load
+# key: [queue] manage_nft
+ikefragd_config guard
+sed -i 's/^max_length = .*/&\nmanage_nft = false/' "$LAB_DIR/ikefragd.toml"
+begin
+sleep 1
+equal "queue.manage_nft = false: no table is loaded" no "$(in_ns fw nft list table inet ikefragd > /dev/null 2>&1 && echo yes || echo no)"
+lab_stop ikefragd
+
+equal "queue.manage_nft = false: none is left behind" 0 "$(in_ns fw nft list tables | grep -c ikefragd || true)"
