@@ -69,6 +69,7 @@ check "events.file: events are there" test -s "$LAB_DIR/events.log"
 # key: [events] format
 check "events.format: as sentences, not as JSON" bash -c "! grep -q '^{' '$LAB_DIR/events.log'"
 # key: [privacy] mask
+lab_wait 10 grep -q '10\.99\.1\.x' "$LAB_DIR/events.log" || true
 equal "privacy.mask: no client's address in them" 0 "$(grep -c '10\.99\.1\.2' "$LAB_DIR/events.log" || true)"
 compare "privacy.mask: its network is" "$(grep -c '10\.99\.1\.x' "$LAB_DIR/events.log" || true)" -ge 1
 handshake_ends v4
