@@ -17,6 +17,7 @@ constexpr std::size_t max_rule_text = 200;
 
 std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages) {
     std::vector<TimePoint> times;
+    times.reserve(messages.size());
     for (const auto* message : messages) times.push_back(message->time);
     return times;
 }

@@ -34,7 +34,7 @@ std::string how_text(const Step& step) {
                std::string(transport_text(step.set->transport)) + ", " +
                std::to_string(step.set->bytes) + " octets";
     const auto& best = step.best();
-    const auto size = std::to_string(best.message_bytes) + " octets";
+    auto size = std::to_string(best.message_bytes) + " octets";
     if (best.ip_fragments > 0) return std::to_string(best.ip_fragments) + " IP fragments, " + size;
     return size;
 }

@@ -42,7 +42,7 @@ struct ServerTally {
 private:
     static constexpr std::uint16_t no_place = 0xffff;
     std::vector<ExchangeRow> rows_;
-    std::array<std::uint16_t, 2 * 256 * 2> places_{};
+    std::array<std::uint16_t, std::size_t{2} * 256 * 2> places_{};
 };
 
 /// Adds an observation to a histogram of given upper bounds; the last bucket is everything above.
