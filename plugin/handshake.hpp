@@ -132,7 +132,7 @@ struct MessageRecord {
     std::uint32_t datagram_bytes = 0; ///< IP total length, reassembled
     std::uint32_t first_fragment_bytes =
         0;                          ///< IP total length of the first fragment or whole packet
-    std::uint64_t digest = 0;       ///< of the whole UDP payload
+    std::uint64_t digest = 0;       ///< of its size and what tells it from others (ike/digest.hpp)
     std::uint32_t head_digest = 0;  ///< of its first 64 bytes: joins copies cut short
     std::uint16_t wanted_group = 0; ///< of N(INVALID_KE_PAYLOAD)
     std::uint16_t key_group = 0;    ///< of the KE payload

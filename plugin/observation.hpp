@@ -19,7 +19,9 @@ namespace ikefrag {
 struct MessageSeen {
     Endpoint source;
     Endpoint destination;
-    Bytes message;                          ///< from the IKE header on, marker removed; may be cut
+    /// From the IKE header on, marker removed; may be cut. Of a message in IP fragments no more
+    /// than tells it from others (ike/digest.hpp).
+    Bytes message;
     std::uint32_t message_bytes = 0;        ///< its real size (UDP payload less marker)
     bool marked = false;                    ///< behind the non-ESP marker
     std::uint16_t ip_fragments = 0;         ///< 0: came in one packet

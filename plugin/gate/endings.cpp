@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How a held datagram ends: let through, refused, timed out, let go.
 #include "plugin/gate/state.hpp"
+#include "plugin/ike/digest.hpp"
 #include "plugin/ike/header.hpp"
+#include "plugin/ike/payload.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -41,6 +43,11 @@ std::uint32_t packet_bytes(const Datagram& datagram) noexcept {
            (datagram.family() == Family::ipv6 ? fragment_header : 0);
 }
 
+/// Where its IKE message begins in the payload.
+std::uint32_t message_at(const Datagram& datagram) noexcept {
+    return datagram.end_of_headers() + (datagram.marked ? marker_bytes : 0);
+}
+
 bool fits_ip(const Datagram& datagram) noexcept {
     // IPv6's length field does not count its first 40 bytes.
     const std::uint32_t uncounted = datagram.family() == Family::ipv6 ? 40 : 0;
@@ -50,23 +57,19 @@ bool fits_ip(const Datagram& datagram) noexcept {
 } // namespace
 
 void Gate::State::complete(Datagram& datagram) {
-    const bool rebuilds = datagram.action == Action::reassemble;
-    const auto header = rebuilds ? datagram.header_bytes : 0;
-    const auto buffer = answers_.output().room_for(header + datagram.total_bytes);
-    const auto payload = buffer.subspan(header);
-    datagram.payload.copy_to(payload);
     auto reason = fits_ip(datagram) ? Reason::none : Reason::bad_length;
     if (reason == Reason::none && datagram.is_udp) reason = check_udp(datagram);
     if (datagram.packet_class == PacketClass::ike) {
-        const auto skipped = datagram.end_of_headers() + (datagram.marked ? marker_bytes : 0);
-        const Bytes message = payload.subspan(std::min<std::size_t>(skipped, payload.size()));
-        if (reason == Reason::none && !check_ike_message(message, message.size()))
+        const auto message_bytes =
+            datagram.total_bytes - std::min(message_at(datagram), datagram.total_bytes);
+        const auto message = message_of(datagram);
+        if (reason == Reason::none && !check_ike_message(message, message_bytes))
             reason = Reason::ike_malformed;
-        show_message(datagram, message, reason, reason != Reason::none && datagram.is_enforced());
+        show_message(datagram, message, message_bytes, reason);
     }
     count_hold_time(datagram);
     if (datagram.reordered) counters_.reordered.add();
-    if (reason == Reason::none) return release(datagram, rebuilds ? buffer : payload.first(0));
+    if (reason == Reason::none) return release(datagram);
     end(datagram,
         {.verdict = Verdict::drop,
          .reason = reason,
@@ -76,11 +79,34 @@ void Gate::State::complete(Datagram& datagram) {
         nullptr);
 }
 
+/// The message of a whole datagram, where the tracker finds it: what tells it from others, if the
+/// clear part ends in the first 2 KiB (that of IKE_AUTH, the largest, is 32 octets), else all.
+Bytes Gate::State::message_of(const Datagram& datagram) {
+    auto& output = answers_.output();
+    const auto skipped = message_at(datagram);
+    const auto front = datagram.payload.front(datagram.total_bytes);
+    const auto shown = front.subspan(std::min<std::size_t>(skipped, front.size()));
+    const auto header = parse_ike_header(shown);
+    if (header) {
+        PayloadWalk walk(*header, shown);
+        while (walk.next()) {
+        }
+        if (walk.encrypted_at()) return output.keep(telling_part(shown, walk.encrypted_at()));
+    }
+    const auto all = output.room_for(datagram.total_bytes);
+    datagram.payload.copy_to(all);
+    return Bytes(all).subspan(std::min<std::size_t>(skipped, all.size()));
+}
+
 /// Lets a whole datagram through: its fragments first to last, or one packet made of them.
-/// In: rebuilt: room for the IPv4 header, then the payload; empty: action pass
-void Gate::State::release(Datagram& datagram, std::span<std::uint8_t> rebuilt) {
+void Gate::State::release(Datagram& datagram) {
     const bool enforced = datagram.is_enforced();
-    if (!rebuilt.empty()) datagram.write_header(rebuilt);
+    std::span<std::uint8_t> rebuilt;
+    if (datagram.action == Action::reassemble) {
+        rebuilt = answers_.output().room_for(datagram.header_bytes + datagram.total_bytes);
+        datagram.payload.copy_to(rebuilt.subspan(datagram.header_bytes));
+        datagram.write_header(rebuilt);
+    }
     sort_held(datagram);
     Decision decision;
     decision.packet_class = datagram.packet_class;
@@ -214,20 +240,20 @@ void Gate::State::close(Datagram& datagram, const Ending& ending, const Fragment
 
 void Gate::State::show_message(const Datagram& datagram,
                                Bytes message,
-                               Reason reason,
-                               bool refused) {
+                               std::uint32_t message_bytes,
+                               Reason reason) {
     MessageSeen seen;
     seen.source = {.address = datagram.source_address, .port = datagram.source_port};
     seen.destination = {.address = datagram.destination_address, .port = datagram.destination_port};
     seen.message = message;
-    seen.message_bytes = static_cast<std::uint32_t>(message.size());
+    seen.message_bytes = message_bytes;
     seen.marked = datagram.marked;
     seen.ip_fragments = static_cast<std::uint16_t>(datagram.fragments);
     seen.first_fragment_bytes = datagram.first_fragment_bytes;
     seen.datagram_bytes = packet_bytes(datagram);
     seen.reordered = datagram.reordered;
     seen.reason = reason;
-    seen.refused = refused;
+    seen.refused = reason != Reason::none && datagram.is_enforced();
     answers_.output().observations.push_back({.time = now_, .what = seen});
     esp_filter_.reopen(seen.source, seen.destination);
 }
@@ -250,7 +276,7 @@ void Gate::State::show_lost(const Datagram& datagram, const Ending& ending) {
     lost.first_time = datagram.first_time;
     lost.reason = ending.reason;
     lost.enforced = ending.enforced && ending.verdict == Verdict::drop;
-    const auto skipped = datagram.end_of_headers() + (datagram.marked ? marker_bytes : 0);
+    const auto skipped = message_at(datagram);
     if (datagram.packet_class && datagram.udp_length + datagram.udp_offset >= skipped)
         lost.message_bytes = datagram.udp_length + datagram.udp_offset - skipped;
     if (datagram.packet_class && datagram.first_is_held && datagram.first_bytes > skipped) {

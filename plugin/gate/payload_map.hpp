@@ -4,6 +4,7 @@
 #include "plugin/bytes.hpp"
 #include "plugin/gate/pool.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -46,6 +47,10 @@ public:
     [[nodiscard]] bool is_whole(std::uint32_t end) const noexcept;
     /// Copies [0, out.size()). In: those bytes are there
     void copy_to(std::span<std::uint8_t> out) const noexcept;
+    /// As much of [0, end) as lies in one piece. In: those bytes are there; out: valid until put()
+    [[nodiscard]] Bytes front(std::uint32_t end) const noexcept {
+        return Bytes(windows_[0]->bytes).first(std::min(end, PayloadWindow::size_bytes));
+    }
     /// Gives all windows back.
     void release(PayloadWindows& windows) noexcept;
 

@@ -23,8 +23,9 @@ namespace ikefrag {
 /// and a search of under two places; one pass each over its bytes for digest, checksum and copy; a
 /// look at the bits of its own 8-octet blocks; its source's account. What a datagram costs besides:
 /// a place in the heap of deadlines (the latest deadline is the common case: one comparison), and
-/// when it is whole a copy of the message, one step down the payload chain per payload, and
-/// n log n to put n fragments in order if they did not come so.
+/// when it is whole one step down the payload chain per payload, a copy of what tells the message
+/// from others (about 100 octets of an encrypted one, all of one in the clear), and n log n to put
+/// n fragments in order if they did not come so.
 class Gate::State {
 public:
     State(PolicyPointer policy, const std::array<std::uint8_t, 16>& seed);
@@ -119,14 +120,18 @@ private:
 
     // endings.cpp: how a datagram ends.
     void complete(Datagram& datagram);
-    void release(Datagram& datagram, std::span<std::uint8_t> rebuilt);
+    [[nodiscard]] Bytes message_of(const Datagram& datagram);
+    void release(Datagram& datagram);
     void refuse(Datagram& datagram, Reason reason, const Fragment* current);
     void time_out(Datagram& datagram, const Fragment* current);
     void end(Datagram& datagram, const Ending& ending, const Fragment* current);
     void answer_all(Datagram& datagram, const Ending& ending, const Fragment* current);
     void close(Datagram& datagram, const Ending& ending, const Fragment* current);
     void sort_held(Datagram& datagram);
-    void show_message(const Datagram& datagram, Bytes message, Reason reason, bool refused);
+    void show_message(const Datagram& datagram,
+                      Bytes message,
+                      std::uint32_t message_bytes,
+                      Reason reason);
     void show_lost(const Datagram& datagram, const Ending& ending);
     void count_hold_time(const Datagram& datagram);
 

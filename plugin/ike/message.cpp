@@ -44,7 +44,8 @@ public:
         : facts_(facts), opening_(opening), source_(source), destination_(destination),
           vendors_(vendors) {}
 
-    void read(const IkeHeader& header, Bytes message) {
+    /// Out: where the encrypted part begins
+    std::optional<std::size_t> read(const IkeHeader& header, Bytes message) {
         PayloadWalk walk(header, message);
         while (const auto payload = walk.next()) {
             ++facts_.payloads;
@@ -52,6 +53,7 @@ public:
         }
         facts_.malformed = facts_.malformed || walk.is_malformed();
         facts_.cut = walk.was_cut();
+        return walk.encrypted_at();
     }
 
 private:
@@ -247,11 +249,12 @@ Result<MessageFacts, IkeFault> parse_message(Bytes message,
     MessageFacts facts;
     facts.header = *header;
     facts.malformed = header->length != message_bytes;
-    facts.digest = digest_of(message) ^ message_bytes;
     facts.head_digest =
         static_cast<std::uint32_t>(digest_of(message.first(std::min(message.size(), head_bytes))));
     if (header->is_encrypted_v1()) facts.notes.set(Note::encrypted);
-    Reader(facts, opening, source, destination, vendors).read(*header, message);
+    const auto encrypted_at =
+        Reader(facts, opening, source, destination, vendors).read(*header, message);
+    facts.digest = digest_of(telling_part(message, encrypted_at)) ^ message_bytes;
     facts.fragment.data = {};
     return facts;
 }

@@ -12,9 +12,12 @@ namespace {
 
 constexpr std::size_t generic_header_bytes = 4;
 
-bool ends_walk(std::uint8_t type, std::uint8_t major) noexcept {
-    if (type == payload::fragment) return true;
+bool is_sealed(std::uint8_t type, std::uint8_t major) noexcept {
     return major == 2 && (type == payload::encrypted || type == payload::encrypted_fragment);
+}
+
+bool ends_walk(std::uint8_t type, std::uint8_t major) noexcept {
+    return type == payload::fragment || is_sealed(type, major);
 }
 
 } // namespace
@@ -23,9 +26,10 @@ PayloadWalk::PayloadWalk(const IkeHeader& header, Bytes message) noexcept
     : next_(header.is_encrypted_v1() ? std::uint8_t{0} : header.next_payload),
       major_(header.major) {
     assert(message.size() >= IkeHeader::size_bytes && header.length >= IkeHeader::size_bytes);
-    const auto there = std::min<std::size_t>(message.size(), header.length);
-    rest_ = message.first(there).subspan(IkeHeader::size_bytes);
-    missing_ = header.length - there;
+    there_ = std::min<std::size_t>(message.size(), header.length);
+    rest_ = message.first(there_).subspan(IkeHeader::size_bytes);
+    missing_ = header.length - there_;
+    if (header.is_encrypted_v1()) encrypted_at_ = IkeHeader::size_bytes;
 }
 
 std::optional<Payload> PayloadWalk::stop_malformed() noexcept {
@@ -58,6 +62,8 @@ std::optional<Payload> PayloadWalk::next() noexcept {
     // SK and SKF must be the last payload (RFC 7296 §3.14).
     if (last && result.type != payload::fragment && result.length != rest_.size() + missing_)
         return stop_malformed();
+    if (is_sealed(result.type, major_))
+        encrypted_at_ = there_ - rest_.size() + generic_header_bytes;
     cut_ = cut_ || result.cut;
     next_ = last || result.cut ? std::uint8_t{0} : result.next;
     rest_ = rest_.subspan(std::min<std::size_t>(result.length, rest_.size()));

@@ -58,11 +58,16 @@ public:
 
     [[nodiscard]] bool is_malformed() const noexcept { return malformed_; }
     [[nodiscard]] bool was_cut() const noexcept { return cut_; }
+    /// Where in the message its encrypted part begins: behind the generic header of SK or SKF,
+    /// or with IKEv1's E flag behind the message's own. Empty: none was met so far.
+    [[nodiscard]] std::optional<std::size_t> encrypted_at() const noexcept { return encrypted_at_; }
 
 private:
     std::optional<Payload> stop_malformed() noexcept;
 
     Bytes rest_;
+    std::optional<std::size_t> encrypted_at_;
+    std::size_t there_;   ///< bytes of the message that are not behind the copy's end
     std::size_t missing_; ///< bytes of the message behind the copy's end
     std::uint8_t next_;
     std::uint8_t major_;

@@ -28,7 +28,10 @@ TEST_CASE("gate: a datagram in order is held, checked and let through first to l
     CHECK_FALSE(script.gate().next_deadline());
     REQUIRE(script.messages().size() == 1);
     const auto seen = script.messages()[0];
-    CHECK(Buffer(seen.message.begin(), seen.message.end()) == message);
+    // Header, SK's own, and as much of what is encrypted as tells it from others.
+    CHECK(Buffer(seen.message.begin(), seen.message.end()) ==
+          Buffer(message.begin(), message.begin() + 28 + 4 + 64));
+    CHECK(seen.message_bytes == 4900);
     CHECK(seen.ip_fragments == 4);
     CHECK_FALSE(seen.reordered);
     CHECK(seen.datagram_bytes == (family == Family::ipv4 ? 20u : 40u) + 8 + 4900);
@@ -36,6 +39,39 @@ TEST_CASE("gate: a datagram in order is held, checked and let through first to l
     CHECK(script.of(2)->packet_class == PacketClass::ike);
     CHECK(script.of(2)->rule == 0);
     CHECK(script.of(2)->fragment);
+}
+
+TEST_CASE("gate: a message in the clear is shown whole", "[gate]") {
+    const auto family = GENERATE(Family::ipv4, Family::ipv6);
+    const auto flow = flow_of(family);
+    // Its last payload begins before, and ends behind, the first 2 KiB that the gate looks at.
+    const auto opening = [](std::size_t key) {
+        return sa_init_request(spi("0011223344556677"), {.key_bytes = key});
+    };
+    for (const std::size_t key_bytes : {1'400u, 1'950u, 2'000u, 2'048u, 3'000u}) {
+        const auto message = opening(key_bytes);
+        GateScript script;
+        script.feed(fragments(flow.ends, udp(flow, message), 1'240));
+        REQUIRE(script.messages().size() == 1);
+        const auto seen = script.messages()[0];
+        INFO("key of " << key_bytes);
+        CHECK(Buffer(seen.message.begin(), seen.message.end()) == message);
+        CHECK(seen.message_bytes == message.size());
+        CHECK(seen.reason == Reason::none);
+    }
+}
+
+TEST_CASE("gate: an encrypted message that ends wrongly is told from its first 2 KiB", "[gate]") {
+    const auto flow = flow4();
+    auto message = ike_auth(4900);
+    message[31] = static_cast<std::uint8_t>(message[31] + 1); // SK goes past the message's end
+    GateScript script;
+    script.feed(fragments(flow.ends, udp(flow, message), 1480));
+    REQUIRE(script.messages().size() == 1);
+    CHECK(script.messages()[0].reason == Reason::ike_malformed);
+    CHECK(script.messages()[0].refused);
+    CHECK(Buffer(script.messages()[0].message.begin(), script.messages()[0].message.end()) ==
+          message);
 }
 
 TEST_CASE("gate: fragments out of order are let through in order", "[gate]") {

@@ -339,6 +339,9 @@ TEST_CASE("message: cut at any length: the facts only grow", "[ike]") {
     for (const auto& message : messages) {
         const auto whole = parse(message);
         REQUIRE(whole.facts);
+        // Of what is encrypted the first 64 octets tell it from others.
+        const bool sealed = whole.facts->notes.has(Note::encrypted);
+        const std::size_t telling_bytes = sealed ? 28 + 4 + 64 : message.size();
         unsigned payloads = 0;
         for (std::size_t length = 0; length < message.size(); ++length) {
             const auto copy = std::make_unique<std::uint8_t[]>(length);
@@ -353,7 +356,8 @@ TEST_CASE("message: cut at any length: the facts only grow", "[ike]") {
             both.merge(cut.facts->notes);
             CHECK(both == whole.facts->notes);
             if (length >= 64) CHECK(cut.facts->head_digest == whole.facts->head_digest);
-            CHECK(cut.facts->digest != whole.facts->digest);
+            const bool tells = length >= telling_bytes;
+            CHECK((cut.facts->digest == whole.facts->digest) == tells);
         }
     }
 }
