@@ -34,7 +34,8 @@ Datagram& Gate::State::open(const Fragment& fragment,
 
 void Gate::State::add(Datagram& datagram, const Fragment& fragment, const FirstFacts* facts) {
     const auto& ip = fragment.ip;
-    const auto digest = digest_(ip.offset, ip.more_fragments, ip.payload);
+    const auto sum = sum_of_words(ip.payload);
+    const auto digest = digest_(ip.offset, ip.more_fragments, ip.payload, sum);
     if (datagram.predecessor.count > 0 && now_ < datagram.predecessor_until &&
         memory_.has_digest(datagram.predecessor, digest))
         return drop_copy(datagram, fragment);
@@ -56,7 +57,7 @@ void Gate::State::add(Datagram& datagram, const Fragment& fragment, const FirstF
     more.bytes += datagram.payload.windows_missing(ip.offset, length) * sizeof(PayloadWindow);
     if (const auto reason = make_room(datagram, more); reason != Reason::none)
         return refuse(datagram, reason, &fragment);
-    put(datagram, fragment, more, digest);
+    put(datagram, fragment, more, sum, digest);
     if (datagram.is_whole()) complete(datagram);
 }
 
@@ -122,13 +123,18 @@ Reason Gate::State::make_room(Datagram& datagram, const Usage& more) {
 void Gate::State::put(Datagram& datagram,
                       const Fragment& fragment,
                       const Usage& more,
+                      std::uint64_t sum,
                       std::uint64_t digest) {
     const auto& ip = fragment.ip;
     datagram.usage += more;
     shares_.add(*datagram.source, more);
     datagram.payload.put(ip.offset, ip.payload, windows_);
     datagram.first_is_held = datagram.first_is_held || ip.is_first();
-    datagram.sum.add(ip.is_first() ? ip.payload.subspan(datagram.udp_offset) : ip.payload);
+    // What stands in front of UDP is not its.
+    if (ip.is_first() && datagram.udp_offset != 0)
+        datagram.sum.add(ip.payload.subspan(datagram.udp_offset));
+    else
+        datagram.sum.add_words(sum);
     HeldPacket held(answers_, fragment.packet.id, ip.family, ip.offset);
     held.digest = digest;
     datagram.hold(std::move(held), blocks_);

@@ -27,8 +27,8 @@ void Gate::State::take_fragment(const Packet& packet, const IpPacket& ip) {
 
 void Gate::State::meet_finished(const Fragment& fragment, Remembered& finished) {
     const auto& ip = fragment.ip;
-    if (memory_.has_digest(finished.digests, digest_(ip.offset, ip.more_fragments, ip.payload)))
-        return answer_as(fragment, finished);
+    const auto digest = digest_(ip.offset, ip.more_fragments, ip.payload, sum_of_words(ip.payload));
+    if (memory_.has_digest(finished.digests, digest)) return answer_as(fragment, finished);
     const Predecessor predecessor{.digests = finished.digests, .until = finished.until};
     memory_.detach(finished);
     begin(fragment, predecessor);
@@ -209,7 +209,7 @@ void Gate::State::show_esp(const IpPacket& ip, const FirstFacts& facts) {
 std::uint64_t Gate::State::first_digest_of(const IpPacket& ip) const noexcept {
     constexpr std::size_t looked_at = 64;
     const auto bytes = ip.payload.first(std::min(looked_at, ip.payload.size()));
-    return digest_(ip.payload_bytes(), ip.more_fragments, bytes);
+    return digest_(ip.payload_bytes(), ip.more_fragments, bytes, 0);
 }
 
 } // namespace ikefrag

@@ -20,12 +20,12 @@ namespace ikefrag {
 /// The gate's inside: one table of datagrams by key, and all that bounds it.
 ///
 /// What a fragment costs, whatever is held: reading its headers; one keyed hash (20 or 48 bytes)
-/// and a search of under two places; one pass each over its bytes for digest, checksum and copy; a
-/// look at the bits of its own 8-octet blocks; its source's account. What a datagram costs besides:
-/// a place in the heap of deadlines (the latest deadline is the common case: one comparison), and
-/// when it is whole one step down the payload chain per payload, a copy of what tells the message
-/// from others (about 100 octets of an encrypted one, all of one in the clear), and n log n to put
-/// n fragments in order if they did not come so.
+/// and a search of under two places; one pass over its bytes for checksum and digest, one for the
+/// copy; a look at the bits of its own 8-octet blocks; its source's account. What a datagram costs
+/// besides: a place in the heap of deadlines (the latest deadline is the common case: one
+/// comparison), and when it is whole one step down the payload chain per payload, a copy of what
+/// tells the message from others (about 100 octets of an encrypted one, all of one in the clear),
+/// and n log n to put n fragments in order if they did not come so.
 class Gate::State {
 public:
     State(PolicyPointer policy, const std::array<std::uint8_t, 16>& seed);
@@ -115,7 +115,11 @@ private:
     [[nodiscard]] bool first_came(Datagram& datagram, const Fragment& fragment);
     void refuse_unknown(Datagram& datagram, const Fragment& fragment, Reason reason);
     [[nodiscard]] Reason make_room(Datagram& datagram, const Usage& more);
-    void put(Datagram& datagram, const Fragment& fragment, const Usage& more, std::uint64_t digest);
+    void put(Datagram& datagram,
+             const Fragment& fragment,
+             const Usage& more,
+             std::uint64_t sum,
+             std::uint64_t digest);
     void drop_copy(const Datagram& datagram, const Fragment& fragment);
 
     // endings.cpp: how a datagram ends.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/wire/checksum.hpp"
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -21,34 +22,37 @@ std::uint16_t swapped_fold(std::uint64_t sum) noexcept {
     return word;
 }
 
+std::uint64_t add_around(std::uint64_t a, std::uint64_t b) noexcept {
+    const auto sum = a + b;
+    return sum + (sum < b ? 1u : 0u);
+}
+
+/// In: count: at most 8; what is missing of 8 is zero
+std::uint64_t word_at(const std::uint8_t* at, std::size_t count) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, count);
+    return word;
+}
+
 } // namespace
 
-void InternetSum::add(Bytes piece) noexcept {
-    // Two accumulators of 32-bit words: no carry can be lost below 2^32 words.
-    std::uint64_t even = 0;
-    std::uint64_t odd = 0;
+std::uint64_t sum_of_words(Bytes piece) noexcept {
+    // Four sums, so that none waits for the one before.
+    std::array<std::uint64_t, 4> sums{};
     const auto* at = piece.data();
     auto left = piece.size();
-    for (; left >= 16; left -= 16, at += 16) {
-        std::uint64_t a = 0;
-        std::uint64_t b = 0;
-        std::memcpy(&a, at, 8);
-        std::memcpy(&b, at + 8, 8);
-        even += (a & 0xffffffffu) + (b & 0xffffffffu);
-        odd += (a >> 32) + (b >> 32);
+    for (; left >= 32; left -= 32, at += 32) {
+        sums[0] = add_around(sums[0], word_at(at, 8));
+        sums[1] = add_around(sums[1], word_at(at + 8, 8));
+        sums[2] = add_around(sums[2], word_at(at + 16, 8));
+        sums[3] = add_around(sums[3], word_at(at + 24, 8));
     }
-    for (; left >= 2; left -= 2, at += 2) {
-        std::uint16_t word = 0;
-        std::memcpy(&word, at, 2);
-        even += word;
-    }
-    if (left == 1) {
-        std::uint16_t word = 0;
-        std::memcpy(&word, at, 1);
-        even += word;
-    }
-    sum_ += swapped_fold(fold_to_32(even) + fold_to_32(odd));
+    for (; left >= 8; left -= 8, at += 8) sums[0] = add_around(sums[0], word_at(at, 8));
+    if (left > 0) sums[1] = add_around(sums[1], word_at(at, left));
+    return add_around(add_around(sums[0], sums[1]), add_around(sums[2], sums[3]));
 }
+
+void InternetSum::add_words(std::uint64_t sum) noexcept { sum_ += swapped_fold(sum); }
 
 std::uint16_t InternetSum::folded() const noexcept {
     auto sum = fold_to_32(fold_to_32(sum_));

@@ -8,12 +8,18 @@
 
 namespace ikefrag {
 
+/// The one's complement sum of a piece's 64-bit words as the machine reads them, the last one
+/// filled up with zeros: what InternetSum is made of.
+[[nodiscard]] std::uint64_t sum_of_words(Bytes piece) noexcept;
+
 /// One's complement sum of 16-bit big-endian words, built up piece by piece. Each piece but the
 /// last must have an even size, as the pieces of an IP datagram have.
 /// Source: RFC 1071
 class InternetSum {
 public:
-    void add(Bytes piece) noexcept;
+    void add(Bytes piece) noexcept { add_words(sum_of_words(piece)); }
+    /// Adds a piece. In: its sum_of_words()
+    void add_words(std::uint64_t sum) noexcept;
     void add_word(std::uint32_t word) noexcept { sum_ += word; }
     /// The sum folded to 16 bits: 0xffff over data that holds its own right checksum.
     [[nodiscard]] std::uint16_t folded() const noexcept;
