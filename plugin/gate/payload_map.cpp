@@ -65,19 +65,20 @@ void for_each_window(std::uint32_t offset, std::uint32_t length, Visit visit) {
 Fit PayloadMap::fit(std::uint32_t offset, Bytes piece) const noexcept {
     const auto length = static_cast<std::uint32_t>(piece.size());
     Seen present;
-    Seen begins_inside;
     for_each_window(offset, length, [&](std::uint32_t number, BlockRange range) {
-        const auto* const window = windows_[number];
-        if (window == nullptr) {
+        if (windows_[number] == nullptr)
             present.all = false;
-            return;
-        }
-        look(window->present, range, present);
-        if (number == offset / PayloadWindow::size_bytes) ++range.first; // its own beginning
-        if (range.first < range.last) look(window->begins, range, begins_inside);
+        else
+            look(windows_[number]->present, range, present);
     });
     if (!present.any) return Fit::free;
-    if (!present.all || begins_inside.any) return Fit::overlap;
+    if (!present.all) return Fit::overlap;
+    Seen begins_inside;
+    for_each_window(offset, length, [&](std::uint32_t number, BlockRange range) {
+        if (number == offset / PayloadWindow::size_bytes) ++range.first; // its own beginning
+        if (range.first < range.last) look(windows_[number]->begins, range, begins_inside);
+    });
+    if (begins_inside.any) return Fit::overlap;
     const auto first = offset / block_bytes;
     const auto end = (offset + length + block_bytes - 1) / block_bytes;
     if (!block(first, &PayloadWindow::begins)) return Fit::overlap;

@@ -183,40 +183,52 @@ WholeSeen look_at_first_fragment(const Policy& policy,
 
 } // namespace
 
-std::uint64_t EspFilter::flow_of(const Endpoint& source,
+EspFilter::Way EspFilter::way_of(const Endpoint& source,
                                  const Endpoint& destination) const noexcept {
-    std::array<std::uint64_t, 5> words{};
-    std::memcpy(&words[0], source.address.bytes.data(), 16);
-    std::memcpy(&words[2], destination.address.bytes.data(), 16);
-    words[4] = std::uint64_t{source.port} << 32 | std::uint64_t{destination.port} << 8 |
-               index(source.address.family);
-    return hash_(words);
+    const auto word = [](const Endpoint& end, std::size_t at) {
+        std::uint64_t bytes = 0;
+        std::memcpy(&bytes, end.address.bytes.data() + at, sizeof bytes);
+        return bytes;
+    };
+    const auto key = [&](const Endpoint& end) {
+        return std::array{word(end, 0), word(end, 8), std::uint64_t{end.port}};
+    };
+    const auto a = key(source);
+    const auto b = key(destination);
+    const bool back = b < a;
+    const auto& [first0, first1, first_port] = back ? b : a;
+    const auto& [second0, second1, second_port] = back ? a : b;
+    const std::array<std::uint64_t, 5> words{first0,
+                                             first1,
+                                             second0,
+                                             second1,
+                                             first_port << 32 | second_port << 8 |
+                                                 index(source.address.family)};
+    return {.flow = hash_(words), .back = back};
 }
 
 bool EspFilter::lets_through(const Endpoint& source,
                              const Endpoint& destination,
                              TimePoint now) noexcept {
-    const auto flow = flow_of(source, destination);
-    auto& place = places_[flow % place_count];
-    if (place.flow == flow && now - place.shown < interval) return false;
-    place = {.flow = flow, .shown = now};
+    const auto way = way_of(source, destination);
+    auto& place = places_[way.flow % place_count];
+    if (place.flow != way.flow) place = {.flow = way.flow, .shown = {}};
+    auto& shown = place.shown[way.back ? 1 : 0];
+    if (shown != TimePoint{} && now - shown < interval) return false;
+    shown = now;
     return true;
 }
 
 void EspFilter::forget(const Endpoint& source, const Endpoint& destination) noexcept {
-    const auto flow = flow_of(source, destination);
+    const auto flow = way_of(source, destination).flow;
     auto& place = places_[flow % place_count];
     if (place.flow == flow) place = {};
 }
 
 void EspFilter::reopen(const Endpoint& source, const Endpoint& destination) noexcept {
     forget(source, destination);
-    forget(destination, source);
     // IKE on port 500 speaks for plain ESP.
-    const Endpoint plain_source{.address = source.address};
-    const Endpoint plain_destination{.address = destination.address};
-    forget(plain_source, plain_destination);
-    forget(plain_destination, plain_source);
+    forget({.address = source.address}, {.address = destination.address});
 }
 
 WholeSeen look_at_whole(const Policy& policy,

@@ -32,11 +32,16 @@ private:
     static constexpr Duration interval = std::chrono::seconds(1);
     struct Place {
         std::uint64_t flow = 0;
-        TimePoint shown;
+        std::array<TimePoint, 2> shown; ///< [back]
+    };
+    /// Two ends in an order of their own, and which way it goes between them.
+    struct Way {
+        std::uint64_t flow = 0;
+        bool back = false;
     };
 
-    [[nodiscard]] std::uint64_t flow_of(const Endpoint& source,
-                                        const Endpoint& destination) const noexcept;
+    [[nodiscard]] Way way_of(const Endpoint& source, const Endpoint& destination) const noexcept;
+    /// Both ways.
     void forget(const Endpoint& source, const Endpoint& destination) noexcept;
 
     SipHash hash_;
