@@ -28,6 +28,7 @@ public:
     bool push(const Observation& observation) noexcept;
     /// Writer: wakes the reader if it sleeps; once a batch.
     void wake() noexcept;
+    [[nodiscard]] bool is_filling() const noexcept { return ring_.is_filling(); }
 
     /// Reader: an eventfd, readable when wake() was called since the last drained pop().
     [[nodiscard]] int descriptor() const noexcept { return event_; }

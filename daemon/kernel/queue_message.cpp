@@ -19,6 +19,7 @@ namespace ikefrag {
 namespace {
 
 constexpr int packet_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET;
+constexpr int run_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_VERDICT_BATCH;
 /// NFQA_VLAN and the tag in it: newer than the header libnetfilter_queue 1.0.5 brings along.
 constexpr int attribute_vlan = 19;
 constexpr int attribute_vlan_tag = 2;
@@ -61,13 +62,15 @@ QueueMessage parse_error(const nlmsghdr& message) noexcept {
     const Bytes body = message_body(message, 0);
     if (body.size() < sizeof(nlmsgerr)) return UnknownMessage{};
     const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
-    VerdictRefused refused{{error->msg.nlmsg_seq}, -error->error, false};
+    VerdictRefused refused{{error->msg.nlmsg_seq}, -error->error, false, 1};
     // Behind the error stands our message as we sent it: nfgenmsg, then NFQA_VERDICT_HDR first.
     constexpr std::size_t verdict_at = sizeof(nlmsgerr) + sizeof(nfgenmsg) + sizeof(nlattr);
-    std::uint32_t verdict = 0;
+    nfqnl_msg_verdict_hdr verdict{};
+    if (error->msg.nlmsg_type == run_type) refused.packets = error->msg.nlmsg_seq;
     if (body.size() < verdict_at + sizeof verdict) return refused;
     std::memcpy(&verdict, body.data() + verdict_at, sizeof verdict);
-    refused.accepted = ntohl(verdict) == NF_ACCEPT;
+    refused.accepted = ntohl(verdict.verdict) == NF_ACCEPT;
+    refused.id = {ntohl(verdict.id)};
     return refused;
 }
 
@@ -110,6 +113,11 @@ std::size_t message_bytes(Bytes batch) noexcept {
                               : std::min(netlink_aligned(message->nlmsg_len), batch.size());
 }
 
+std::size_t message_packets(Bytes batch) noexcept {
+    const nlmsghdr* message = first_message(batch);
+    return message != nullptr && message->nlmsg_type == run_type ? message->nlmsg_seq : 1;
+}
+
 VerdictBatch::VerdictBatch(std::uint16_t queue) : queue_(queue), buffer_(room) {}
 
 bool VerdictBatch::add(PacketId id,
@@ -129,6 +137,20 @@ bool VerdictBatch::add(PacketId id,
             message, replacement.data(), static_cast<std::uint32_t>(replacement.size()));
     used_ += netlink_aligned(message->nlmsg_len);
     ++count_;
+    return true;
+}
+
+bool VerdictBatch::add_run(PacketId last,
+                           std::uint32_t packets,
+                           std::optional<std::uint32_t> mark) {
+    if (verdict_message_bytes > buffer_.size() - used_) return false;
+    nlmsghdr* message = nfq_nlmsg_put(
+        reinterpret_cast<char*>(buffer_.data() + used_), NFQNL_MSG_VERDICT_BATCH, queue_);
+    message->nlmsg_seq = packets;
+    nfq_nlmsg_verdict_put(message, static_cast<int>(last.value), NF_ACCEPT);
+    if (mark) nfq_nlmsg_verdict_put_mark(message, *mark);
+    used_ += netlink_aligned(message->nlmsg_len);
+    count_ += packets;
     return true;
 }
 

@@ -23,12 +23,13 @@ struct QueuedPacket {
     std::uint16_t vlan = 0; ///< VLAN id, 0 none
 };
 
-/// The kernel would not take a verdict; `id` is the packet it was for.
+/// The kernel would not take a verdict; `id` is the packet it was for, the last one of a run.
 struct VerdictRefused {
     PacketId id;
     int error = 0; ///< errno, positive; ENOENT: the packet is gone
     /// What the verdict was: the kernel sends our own message back. False if it was cut.
     bool accepted = false;
+    std::uint32_t packets = 1; ///< it was for: more than one for a run
 };
 
 /// Neither of the two, or not whole.
@@ -44,11 +45,14 @@ using QueueMessage = std::variant<UnknownMessage, QueuedPacket, VerdictRefused>;
 
 /// Bytes of the first message of a batch we wrote, padding included.
 [[nodiscard]] std::size_t message_bytes(Bytes batch) noexcept;
+/// Packets it answers.
+[[nodiscard]] std::size_t message_packets(Bytes batch) noexcept;
 
-/// Verdicts of one batch, to be sent in one go: one message each, in the order given.
+/// Verdicts of one batch, to be sent in one go, in the order given: one message each, or one for a
+/// run of packets let through (NFQNL_MSG_VERDICT_BATCH, where VerdictRuns allows it).
 ///
-/// NFQNL_MSG_VERDICT_BATCH is not used: it answers every lower id too, the held ones included.
-/// A message carries its packet id as sequence number, so that a refusal names the packet.
+/// A message carries its packet id as sequence number, so that a refusal names the packet; that of
+/// a run carries the number of its packets.
 class VerdictBatch {
 public:
     /// Room that is never outgrown: a batch is full when the next verdict might not fit.
@@ -63,8 +67,13 @@ public:
     /// Out: false if there is no room: send what is there, clear, and add again
     [[nodiscard]] bool
     add(PacketId id, Verdict verdict, std::optional<std::uint32_t> mark, Bytes replacement);
+    /// Lets through every packet the kernel still has up to this id. In: how many these are
+    /// Out: as add()
+    [[nodiscard]] bool
+    add_run(PacketId last, std::uint32_t packets, std::optional<std::uint32_t> mark);
 
     [[nodiscard]] Bytes bytes() const noexcept { return Bytes(buffer_).first(used_); }
+    /// Packets answered.
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
     [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
     void clear() noexcept {

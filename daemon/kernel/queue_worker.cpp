@@ -6,6 +6,7 @@
 #include "daemon/kernel/packet_tap.hpp"
 #include "daemon/kernel/queue_message.hpp"
 #include "daemon/kernel/queue_status.hpp"
+#include "daemon/kernel/verdict_runs.hpp"
 
 #include <linux/netlink.h>
 #include <poll.h>
@@ -34,10 +35,11 @@
 /// * Gate::feed copies the payload into its hold table, the only copy of ours; what is decided at
 ///   once is never copied.
 /// * verdict: 32 octets in a buffer that is sent once a batch; a mark adds 8, a rebuilt datagram
-/// its
-///   own length (the one further copy).
-/// * observation: once a message, its octets copied into the ring; one eventfd write a batch at
-///   most, none while the reader is awake.
+///   its own length (the one further copy). Packets let through in the order they came, with
+///   nothing older held, have one message together.
+/// * observation: once a message, its octets copied into the ring (about 100 of an encrypted one);
+///   an eventfd write where the loop comes to rest, every 5 ms while it does not, none while the
+///   reader is awake.
 /// * system calls: recvmmsg and sendto a batch, ppoll when the batch was not full. Two looks at the
 ///   clock a batch. Allocations: none in steady state (slots, batch, gate output are kept).
 namespace ikefrag {
@@ -51,6 +53,9 @@ constexpr std::size_t slot_count = 64;
 /// A whole packet of 65531 octets with its attributes. 576 octets over a multiple of the page, so
 /// that the slots' beginnings do not all fall into the same lines of the cache.
 constexpr std::size_t slot_bytes = (std::size_t{64} << 10) + 512 + 64;
+/// While packets keep coming the reader of observations is woken so often: the tracker waits for
+/// 50 ms whether anything older comes, and a wake costs as much as a fragment's verdict.
+constexpr Duration wake_pause = 5ms;
 /// The loop turns at least this often, for the watchdog.
 constexpr Duration longest_sleep = 500ms;
 
@@ -171,6 +176,8 @@ private:
     void count_id(PacketId id);
     void answer(TimePoint read);
     void add_verdict(const Decision& decision);
+    void end_run();
+    void wake_reader(TimePoint now);
     [[nodiscard]] std::optional<std::uint32_t> mark_of(const Decision& decision);
     void send_verdicts();
     void sleep();
@@ -182,10 +189,19 @@ private:
     Slots slots_;
     GateOutput output_;
     VerdictBatch batch_;
+    VerdictRuns runs_;
+    /// Verdicts that go out as one message.
+    struct Run {
+        std::uint32_t packets = 0;
+        PacketId last;
+        std::optional<std::uint32_t> mark;
+    } run_;
     InterfaceDomainsPointer domains_ = std::make_shared<const InterfaceDomains>();
     std::shared_ptr<PacketTap> tap_; ///< null unless captures are wanted
     /// Marks of waiting packets that came with one; empty where no mark is configured.
     std::unordered_map<std::uint32_t, std::uint32_t> marks_;
+    bool unread_ = false; ///< observations were written since the reader was woken
+    TimePoint woken_reader_;
     std::uint64_t ids_ = 0; ///< given out by the kernel, as far as seen
     bool stopping_ = false;
 
@@ -258,6 +274,7 @@ void QueueWorker::State::run() {
 
 /// Reads one batch and answers what it decided. Out: datagrams read
 std::size_t QueueWorker::State::turn() {
+    runs_.begin_turn();
     const int got = slots_.receive(socket_->descriptor());
     const TimePoint now = clock_.now();
     counters.beat_ns.set(static_cast<std::uint64_t>(now.time_since_epoch().count()));
@@ -289,6 +306,7 @@ std::size_t QueueWorker::State::turn() {
 
 void QueueWorker::State::take(const QueuedPacket& packet, TimePoint now) {
     count_id(packet.id);
+    runs_.read(packet.id);
     if (tap_) tap_->push({now, packet.bytes, packet.packet_bytes});
     if (settings.mark && packet.mark != 0) marks_[packet.id.value] = packet.mark;
     gate.feed({.id = packet.id,
@@ -305,11 +323,12 @@ void QueueWorker::State::take(const VerdictRefused& refused) {
     if (refused.error == 0) return; // an acknowledgement nobody asked for
     if (refused.error != ENOENT) {
         counters.other_errors.add();
+        runs_.stop();
         return;
     }
-    counters.vanished.add();
-    if (refused.accepted) counters.vanished_accepts.add();
-    gate.vanished(refused.id);
+    counters.vanished.add(refused.packets);
+    if (refused.accepted) counters.vanished_accepts.add(refused.packets);
+    for (std::uint32_t i = 0; i < refused.packets; ++i) gate.vanished(refused.id);
 }
 
 void QueueWorker::State::count_id(PacketId id) {
@@ -341,6 +360,12 @@ void QueueWorker::State::add_verdict(const Decision& decision) {
         verdict = Verdict::drop;
     }
     const auto mark = mark_of(decision);
+    const bool joins = runs_.answered(decision.packet) && verdict == Verdict::accept;
+    if (run_.packets > 0 && (!joins || run_.mark != mark)) end_run();
+    if (joins) {
+        run_ = {run_.packets + 1, decision.packet, mark};
+        return;
+    }
     const Bytes replacement = verdict == Verdict::replace ? decision.replacement : Bytes{};
     if (batch_.add(decision.packet, verdict, mark, replacement)) return;
     send_verdicts();
@@ -348,43 +373,71 @@ void QueueWorker::State::add_verdict(const Decision& decision) {
     assert(added);
 }
 
+void QueueWorker::State::end_run() {
+    const auto add = [this] {
+        return run_.packets == 1 ? batch_.add(run_.last, Verdict::accept, run_.mark, {})
+                                 : batch_.add_run(run_.last, run_.packets, run_.mark);
+    };
+    if (run_.packets == 0) return;
+    if (!add()) {
+        send_verdicts();
+        const bool added = add();
+        assert(added);
+    }
+    run_ = {};
+}
+
 void QueueWorker::State::answer(TimePoint read) {
     const std::size_t decided = output_.decisions.size();
     for (const auto& decision : output_.decisions) add_verdict(decision);
+    end_run();
     if (!batch_.empty()) send_verdicts();
     if (decided > 0) {
         const Duration latency = clock_.now() - read;
         counters.latency[latency_bucket(latency)].add(decided);
         counters.latency_sum_ns.add(static_cast<std::uint64_t>(latency.count()) * decided);
     }
-    if (!output_.observations.empty()) {
-        for (const auto& observation : output_.observations) observations.push(observation);
-        observations.wake();
-    }
+    for (const auto& observation : output_.observations) observations.push(observation);
+    unread_ = unread_ || !output_.observations.empty();
+    if (unread_ && (read - woken_reader_ >= wake_pause || observations.is_filling()))
+        wake_reader(read);
     if (decided > 0 || !output_.observations.empty()) output_.clear();
 }
 
 void QueueWorker::State::send_verdicts() {
     counters.verdict_sends.add();
     if (const auto error = socket_->send(batch_.bytes())) {
-        // The kernel took none of them: each by itself, so that none waits for ever.
+        // The kernel took none of them: each by itself, so that none waits for ever. Behind one
+        // that it would not take no run may follow: it would answer that one, too.
         Bytes left = batch_.bytes();
+        bool failed = false;
         while (!left.empty()) {
             const std::size_t size = message_bytes(left);
+            const std::size_t packets = message_packets(left);
             counters.verdict_sends.add();
-            if (socket_->send(left.first(size)))
-                counters.send_failures.add();
-            else
-                counters.verdict_messages.add();
+            if ((failed && packets > 1) || socket_->send(left.first(size))) {
+                counters.send_failures.add(packets);
+                failed = true;
+                runs_.stop();
+            } else {
+                counters.verdicts_sent.add(packets);
+            }
             left = left.subspan(size);
         }
     } else {
-        counters.verdict_messages.add(batch_.count());
+        counters.verdicts_sent.add(batch_.count());
     }
     batch_.clear();
 }
 
+void QueueWorker::State::wake_reader(TimePoint now) {
+    observations.wake();
+    unread_ = false;
+    woken_reader_ = now;
+}
+
 void QueueWorker::State::sleep() {
+    if (unread_) wake_reader(clock_.now());
     Duration time = longest_sleep;
     if (const auto deadline = gate.next_deadline())
         time = std::clamp<Duration>(*deadline - clock_.now(), 0ns, longest_sleep);
@@ -428,6 +481,7 @@ void QueueWorker::State::let_all_go() {
         gate.release_all(now, output_);
         answer(now);
     } while (got > 0 && clock_.now() < end);
+    if (unread_) wake_reader(clock_.now());
 }
 
 QueueWorker::QueueWorker(const QueueSettings& settings,

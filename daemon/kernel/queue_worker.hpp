@@ -52,10 +52,10 @@ struct QueueCounters {
     Counter received;      ///< packets read
     Counter last_id;       ///< highest packet id seen: as many were put into the queue
     Counter socket_missed; ///< ids given out but never read: the socket's buffer was full (gauge)
-    Counter verdict_messages; ///< sent
-    Counter verdict_sends;    ///< system calls they took
-    Counter send_failures;    ///< verdicts the kernel would not take
-    Counter vanished;         ///< verdicts for packets the kernel no longer had (ENOENT)
+    Counter verdicts_sent; ///< packets answered
+    Counter verdict_sends; ///< system calls they took
+    Counter send_failures; ///< verdicts the kernel would not take
+    Counter vanished;      ///< verdicts for packets the kernel no longer had (ENOENT)
     Counter vanished_accepts; ///< those of them that would have let the packet go
     Counter enobufs;          ///< times the socket's buffer was full
     Counter unreadable;       ///< messages that could not be read
@@ -69,8 +69,8 @@ struct QueueCounters {
 /// One kernel queue, answered by a thread of its own out of a Gate of its own.
 ///
 /// What a packet costs (a 1.5 kB fragment that is held and released; queue_worker.cpp says where):
-/// bytes crossed: packet + 100 in, 32 out; copies: kernel → slot, slot → gate (held fragments
-/// only), gate → observation queue (once a message); system calls: 2 a batch of up to 64;
+/// bytes crossed: packet + 100 in, at most 32 out; copies: kernel → slot, slot → gate (held
+/// fragments only), gate → observation queue (once a message); system calls: 2 a batch of up to 64;
 /// allocations: none in steady state.
 class QueueWorker {
 public:

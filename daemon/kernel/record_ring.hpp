@@ -20,6 +20,11 @@ public:
 
     /// Writer: copies both pieces. Out: false if there was no room
     bool push(Bytes head, Bytes body) noexcept;
+    /// Writer: a quarter or more waits to be read.
+    [[nodiscard]] bool is_filling() const noexcept {
+        return head_.load(std::memory_order_relaxed) - tail_.load(std::memory_order_relaxed) >=
+               capacity_ / 4;
+    }
 
     struct Record {
         Bytes head; ///< 16-aligned

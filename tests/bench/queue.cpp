@@ -224,12 +224,12 @@ Drained drain_worker(const Settings& settings) {
     run_on(settings.reader_processor);
     while (settings.live_seconds > 0 && SteadyClock::now() - begin < live_time(settings))
         std::this_thread::sleep_for(10ms);
-    while (settings.live_seconds == 0 && counters.verdict_messages.get() < settings.packets &&
+    while (settings.live_seconds == 0 && counters.verdicts_sent.get() < settings.packets &&
            SteadyClock::now() - begin < 20s)
         std::this_thread::sleep_for(50us);
     drained.seconds = std::chrono::duration<double>(SteadyClock::now() - begin).count();
     drained.processor_seconds = processor_time_of("queue-" + std::to_string(settings.queue));
-    drained.packets = counters.verdict_messages.get();
+    drained.packets = counters.verdicts_sent.get();
     drained.system_calls = 2 * counters.verdict_sends.get();
     stop = true;
     reader.join();

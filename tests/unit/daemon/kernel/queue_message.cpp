@@ -8,6 +8,7 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 
 #include <cerrno>
+#include <cstring>
 #include <string>
 
 using namespace ikefrag;
@@ -151,6 +152,47 @@ TEST_CASE("queue message: a refused verdict names its packet", "[kernel]") {
         if (cut.size() < bytes.size())
             CHECK(std::holds_alternative<UnknownMessage>(parse_queue_message(cut)));
     });
+}
+
+TEST_CASE("queue message: a refused run names how many it was for", "[kernel]") {
+    VerdictBatch batch(500);
+    REQUIRE(batch.add_run({0x01020304}, 12, std::nullopt));
+    // The kernel's answer: its own header, the error, then our message as it was.
+    Vector bytes(sizeof(nlmsghdr) + sizeof(int));
+    nlmsghdr* message = mnl_nlmsg_put_header(bytes.data());
+    message->nlmsg_type = NLMSG_ERROR;
+    const int error = -ENOENT;
+    std::memcpy(bytes.data() + sizeof(nlmsghdr), &error, sizeof error);
+    bytes.insert(bytes.end(), batch.bytes().begin(), batch.bytes().end());
+    const auto length = static_cast<std::uint32_t>(bytes.size());
+    std::memcpy(bytes.data(), &length, sizeof length);
+    const auto parsed = parse_queue_message(bytes);
+    const auto* refused = std::get_if<VerdictRefused>(&parsed);
+    REQUIRE(refused != nullptr);
+    CHECK(refused->packets == 12);
+    CHECK(refused->id.value == 0x01020304);
+    CHECK(refused->error == ENOENT);
+    CHECK(refused->accepted);
+}
+
+TEST_CASE("verdict batch: bytes of a run", "[kernel]") {
+    VerdictBatch batch(500);
+    REQUIRE(batch.add({7}, Verdict::drop, std::nullopt, {}));
+    REQUIRE(batch.add_run({0x01020304}, 12, std::nullopt));
+    REQUIRE(batch.add_run({0x01020305}, 2, 0x10u));
+    CHECK(batch.count() == 15);
+    Bytes left = batch.bytes();
+    CHECK(message_packets(left) == 1);
+    left = left.subspan(message_bytes(left));
+    CHECK(message_packets(left) == 12);
+    // type VERDICT_BATCH, sequence = number of packets; VERDICT_HDR: accept, the last id
+    CHECK(hex(left.first(message_bytes(left))) ==
+          "20 00 00 00 03 03 01 00 0c 00 00 00 00 00 00 00 00 00 01 f4 0c 00 02 00 "
+          "00 00 00 01 01 02 03 04");
+    left = left.subspan(message_bytes(left));
+    CHECK(message_packets(left) == 2);
+    CHECK(hex(left) == "28 00 00 00 03 03 01 00 02 00 00 00 00 00 00 00 00 00 01 f4 0c 00 02 00 "
+                       "00 00 00 01 01 02 03 05 08 00 03 00 00 00 00 10");
 }
 
 TEST_CASE("verdict batch: bytes of one verdict", "[kernel]") {
