@@ -27,8 +27,9 @@
 /// 5. `observe`: `take` copies instead of queueing. `guard`: what is not IKE's passes. `exclusive`:
 ///    it is dropped here, save allowed protocols and ESP in UDP of pairs whose heads were seen; so
 ///    is IKE of strangers, where servers are configured.
-/// 6. ESP of a pair with a handshake is copied once a minute, its first octets only: the tracker's
-///    evidence that a tunnel lives. TCP SYNs to a server's marked port are copied for RFC 9329.
+/// 6. The first ESP of a pair after a message of its handshake is copied, once a minute at most:
+///    the tracker's evidence that a tunnel lives. `esp_wanted` says of which pairs, and is all that
+///    other ESP costs: one lookup. TCP SYNs to a server's marked port are copied for RFC 9329.
 /// 7. `post` copies the first octets of IKE on its way out, so that what came in and does not come
 ///    out can be told from what was lost elsewhere.
 ///
@@ -69,14 +70,14 @@ constexpr std::array<std::string_view, table_counter_count> counter_names{
     "limited",
 };
 
-constexpr std::array<std::string_view, 38> chain_names{
-    "pre",          "out",        "post",           "to_queue",     "pre6",       "whole",
-    "post6",        "post_copy",  "not_udp",        "tcp_syn",      "esp_plain",  "esp4",
-    "esp6",         "esp_note",   "whole_plain",    "whole_marked", "copy",       "learn",
-    "icmp4",        "icmp6",      "icmp6_fragment", "copy_icmp",    "frag4",      "frag6",
-    "frag6_behind", "tail6",      "maybe",          "head",         "head_ike",   "stranger",
-    "head_server",  "head_esp",   "head_other",     "take",         "leave_head", "allow_head",
-    "leave_tail",   "leave_proto"};
+constexpr std::array<std::string_view, 39> chain_names{
+    "pre",          "out",         "post",           "to_queue",     "pre6",       "whole",
+    "post6",        "post_copy",   "not_udp",        "tcp_syn",      "esp_plain",  "esp4",
+    "esp6",         "esp_note",    "whole_plain",    "whole_marked", "copy",       "learn",
+    "icmp4",        "icmp6",       "icmp6_fragment", "copy_icmp",    "frag4",      "frag6",
+    "frag6_behind", "tail6",       "maybe",          "head",         "head_ike",   "stranger",
+    "head_server",  "head_esp",    "head_other",     "take",         "leave_head", "allow_head",
+    "leave_tail",   "leave_proto", "marked_esp"};
 constexpr std::size_t base_chains = 3;
 
 /// Hook -450 lies before the kernel's defragmentation (-400), 400 behind all that may drop.
@@ -92,6 +93,7 @@ constexpr std::string_view sets_text = R"(
   set server6 { type ipv6_addr; flags interval; auto-merge; }
   set handshake { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }
   set allowed { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }
+  set esp_wanted { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }
   set esp_seen { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }
   set ike4 { typeof $key4; size 65536; flags dynamic,timeout; timeout 2s; }
   set ike6 { typeof $key6; size 65536; flags dynamic,timeout; timeout 2s; }
@@ -107,7 +109,7 @@ constexpr std::string_view sets_text = R"(
 constexpr std::string_view chains_text = R"(
   chain pre {
     $hook_pre
-    each marked: @th,64,32 != 0 @nh,48,16 & 0x3fff == 0 goto esp4 comment "ESP in UDP, whole"
+    each marked: @th,64,32 != 0 goto marked_esp
     ip frag-off & 0x3fff != 0 goto frag4
     meta nfproto ipv6 goto pre6
     meta l4proto 6 goto tcp_syn
@@ -115,8 +117,13 @@ constexpr std::string_view chains_text = R"(
     each plain: goto whole_plain
     each marked: @th,64,32 0 goto whole_marked
   }
+  chain marked_esp {
+    @nh,32,32 & 0x3fff == 0 goto esp4 comment "IPv4, whole"
+    @nh,48,8 17 meta nfproto ipv6 goto esp6
+    meta nfproto ipv6 goto pre6
+    goto frag4
+  }
   chain pre6 {
-    each marked: @th,64,32 != 0 @nh,48,8 17 goto esp6
     @nh,48,8 44 goto frag6
     exthdr frag exists goto frag6_behind
     goto whole
@@ -132,15 +139,14 @@ constexpr std::string_view chains_text = R"(
   }
   chain post {
     $hook_post
+    each marked: @th,64,32 != 0 accept comment "ESP in UDP, or what is not copied either"
     meta l4proto != 17 accept
-    each marked: @th,64,32 != 0 @nh,48,16 & 0x3fff == 0 accept comment "ESP in UDP, whole"
     ip frag-off & 0x1fff != 0 accept
     meta nfproto ipv6 goto post6
     each plain: goto post_copy
     each marked: @th,64,32 0 goto post_copy
   }
   chain post6 {
-    each marked: @th,64,32 != 0 @nh,48,8 17 accept
     frag frag-off != 0 accept
     each plain: goto post_copy
     each marked: @th,64,32 0 goto post_copy
@@ -175,20 +181,22 @@ constexpr std::string_view chains_text = R"(
     goto esp6
   }
   chain esp4 {
-    $pair4 != @handshake accept
+    $ipv4_pair != @esp_wanted accept
     goto esp_note
   }
   chain esp6 {
-    $pair6 != @handshake accept
+    $ipv6_pair != @esp_wanted accept
     goto esp_note
   }
   chain esp_note {
-    meta l4proto != { 17, 50 } return comment "TCP on the same port"
     $pair4 @esp_seen return
     $pair6 @esp_seen return
+    meta l4proto != { 17, 50 } return comment "TCP on the same port"
     limit rate over $esp_copies/second burst $esp_copies packets counter name limited return
     update @esp_seen { $pair4 timeout 60s }
     update @esp_seen { $pair6 timeout 60s }
+    delete @esp_wanted { $pair4 }
+    delete @esp_wanted { $pair6 }
     counter name copied_esp log group $group snaplen 65535 queue-threshold 64
   }
   chain whole_plain {
@@ -209,6 +217,8 @@ constexpr std::string_view chains_text = R"(
     ip6 daddr != @server6 ip6 saddr != @server6 limit rate over $stranger/second burst $stranger packets counter name limited return
     update @handshake { $pair4 timeout $handshake }
     update @handshake { $pair6 timeout $handshake }
+    update @esp_wanted { $pair4 timeout $handshake }
+    update @esp_wanted { $pair6 timeout $handshake }
   }
   chain icmp4 {
     icmp type != { destination-unreachable, time-exceeded, parameter-problem } accept
@@ -246,9 +256,9 @@ constexpr std::string_view chains_text = R"(
   }
   chain frag4 {
     meta iifkind "vrf" accept comment "seen on the port already"
-    ip frag-off & 0x1fff != 0 $pair4 != @handshake $leave_tail
-    each marked: @th,64,32 != 0 $pair4 != @handshake $leave_head
-    ip frag-off & 0x1fff == 0 goto head
+    @nh,32,32 & 0x1fff != 0 $ipv4_pair != @handshake $leave_tail
+    each marked: @th,64,32 != 0 $ipv4_pair != @handshake $leave_head
+    @nh,32,32 & 0x1fff == 0 goto head
     ip protocol != 17 $leave_proto
     $key4 @ike4 counter name ike_tail goto take
     $key4 @other4 $leave_tail
@@ -258,9 +268,9 @@ constexpr std::string_view chains_text = R"(
   }
   chain frag6 {
     meta iifkind "vrf" accept comment "seen on the port already"
-    @nh,336,16 & 0xfff8 != 0 $pair6 != @handshake $leave_tail
+    @nh,336,16 & 0xfff8 != 0 $ipv6_pair != @handshake $leave_tail
     @nh,336,16 & 0xfff9 == 0 goto whole comment "atomic fragment"
-    each marked: @th,64,32 != 0 $pair6 != @handshake $leave_head
+    each marked: @th,64,32 != 0 $ipv6_pair != @handshake $leave_head
     @nh,336,16 & 0xfff8 == 0 goto head
     goto tail6
   }
@@ -306,13 +316,15 @@ constexpr std::string_view chains_text = R"(
   chain head_server {
     update @handshake { $pair4 timeout $handshake }
     update @handshake { $pair6 timeout $handshake }
+    update @esp_wanted { $pair4 timeout $handshake }
+    update @esp_wanted { $pair6 timeout $handshake }
     update @ike4 { $key4 timeout $ike_life }
     update @ike6 { $key6 timeout $ike_life }
     counter name ike_head goto take
   }
   chain head_esp {
-    $pair4 @handshake jump esp_note
-    $pair6 @handshake jump esp_note
+    $pair4 @esp_wanted jump esp_note
+    $pair6 @esp_wanted jump esp_note
     goto head_other
   }
   chain head_other {
@@ -447,6 +459,9 @@ Values values_of(const TableSettings& settings) {
         {"key6",           "ip6 saddr . ip6 daddr . frag id"                 },
         {"pair4",          "jhash ip saddr . ip daddr" + seed                },
         {"pair6",          "jhash ip6 saddr . ip6 daddr" + seed              },
+ // The same where the family is known: one load in place of three or four steps
+        {"ipv4_pair",      "jhash @nh,96,64" + seed                          },
+        {"ipv6_pair",      "jhash @nh,64,256" + seed                         },
  // UDP, or a header that UDP may follow
         {"may_be_udp",     "{ 0, 17, 43, 44, 51, 60, 135 }"                  },
         {"copy",           copy                                              },
