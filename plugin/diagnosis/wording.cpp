@@ -2,8 +2,9 @@
 #include "plugin/diagnosis/wording.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
-#include <cstdio>
+#include <charconv>
 
 namespace ikefrag {
 namespace {
@@ -12,9 +13,11 @@ constexpr std::size_t max_offsets = 6;
 constexpr std::size_t max_runs = 8;
 
 std::string fixed(double value, int digits) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.*f", digits, value);
-    return text;
+    std::array<char, 64> text;
+    const auto end = std::to_chars(
+        text.data(), text.data() + text.size(), value, std::chars_format::fixed, digits);
+    assert(end.ec == std::errc{});
+    return {text.data(), end.ptr};
 }
 
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }

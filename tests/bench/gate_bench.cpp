@@ -13,6 +13,9 @@
 // Prints a line each: name, ns a packet of processor time, millions of packets a second; best of
 // the rounds.
 //
+// gate_bench capture FILE ROUNDS ESP: a pcap for P5, of ROUNDS times 64 handshakes of 4 messages,
+// each followed by ESP packets of its tunnel.
+//
 // gate_bench loop NAME COUNT: one of them without clocks, for callgrind.
 #include "plugin/gate.hpp"
 #include "plugin/tracker.hpp"
@@ -20,6 +23,7 @@
 #include "tests/support/plugin/packets.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -358,6 +362,43 @@ void run_all(int rounds) {
         });
 }
 
+void write_all(std::FILE* file, const void* bytes, std::size_t count) {
+    if (std::fwrite(bytes, 1, count, file) == count) return;
+    std::perror("gate_bench");
+    std::exit(1);
+}
+
+/// A pcap of raw IP packets: rounds of a handshake of each client and `esp` packets of its tunnel.
+void write_capture(const char* name, std::uint32_t rounds, std::uint32_t esp_packets) {
+    std::FILE* file = std::fopen(name, "wb");
+    if (file == nullptr) {
+        std::perror(name);
+        std::exit(1);
+    }
+    constexpr std::array<std::uint32_t, 6> head{0xa1b2c3d4, 0x0004'0002, 0, 0, 65'535, 101};
+    write_all(file, head.data(), sizeof head);
+    std::uint64_t microseconds = 1'795'420'800'000'000;
+    const auto write = [&](Bytes packet) {
+        microseconds += 40;
+        const auto size = static_cast<std::uint32_t>(packet.size());
+        const std::array<std::uint32_t, 4> record{
+            static_cast<std::uint32_t>(microseconds / 1'000'000),
+            static_cast<std::uint32_t>(microseconds % 1'000'000),
+            size,
+            size};
+        write_all(file, record.data(), sizeof record);
+        write_all(file, packet.data(), packet.size());
+    };
+    auto ike = only_ike();
+    Pattern esp(tunnels());
+    for (std::uint32_t round = 1; round <= rounds; ++round) {
+        for (std::size_t i = 0; i < ike.size(); ++i) write(ike.get(i, round));
+        for (std::size_t i = 0; i < std::size_t{esp_packets} * clients; ++i)
+            write(esp.get(i % esp.size(), round));
+    }
+    if (std::fclose(file) != 0) std::exit(1);
+}
+
 int run_loop(std::string_view name, std::uint32_t rounds) {
     if (name == "ike")
         play(only_ike(), rounds, 0, true);
@@ -375,6 +416,13 @@ int run_loop(std::string_view name, std::uint32_t rounds) {
 int main(int argc, char** argv) {
     if (argc == 4 && std::string_view(argv[1]) == "loop")
         return run_loop(argv[2], static_cast<std::uint32_t>(std::strtoul(argv[3], nullptr, 10)));
+    if (argc == 5 && std::string_view(argv[1]) == "capture") {
+        const auto number = [&](int at) {
+            return static_cast<std::uint32_t>(std::strtoul(argv[at], nullptr, 10));
+        };
+        write_capture(argv[2], number(3), number(4));
+        return 0;
+    }
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 3;
     if (rounds < 1 || argc > 2) {
         std::fputs(
