@@ -291,12 +291,14 @@ std::size_t QueueWorker::State::turn() {
     const auto count = static_cast<std::size_t>(std::max(got, 0));
     for (std::size_t i = 0; i < count; ++i) {
         const QueueMessage message = parse_queue_message(slots_.datagram(i));
-        if (const auto* packet = std::get_if<QueuedPacket>(&message))
+        if (const auto* packet = std::get_if<QueuedPacket>(&message)) {
             take(*packet, now);
-        else if (const auto* refused = std::get_if<VerdictRefused>(&message))
+        } else if (const auto* refused = std::get_if<VerdictRefused>(&message)) {
             take(*refused);
-        else
+        } else {
             counters.unreadable.add();
+            runs_.stop();
+        }
     }
     const auto deadline = gate.next_deadline();
     if (deadline && *deadline <= now) gate.expire(now, output_);

@@ -29,8 +29,8 @@ public:
     /// Out: it may be sent together with those before it that may, and those behind it
     [[nodiscard]] bool answered(PacketId id);
 
-    /// A verdict could not be sent: that packet waits in the kernel for ever, and must not be let
-    /// through by a later message.
+    /// A verdict could not be sent, or what the kernel sent could not be read: that packet waits in
+    /// the kernel for ever, and must not be let through by a later message.
     void stop() noexcept { stopped_ = true; }
 
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_; }
