@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh [ROUNDS=3] [P1|P2|P3|P6 …]: DESIGN's figures, each beside its yardstick in the same run, alternating, as ratios:
+# run.sh [ROUNDS=3] [P1|P2|P3|P4|P5|P6 …]: DESIGN's figures, each beside its yardstick in the same run, alternating, as ratios:
 # median of the rounds [lowest..highest]. A busy machine moves single rounds; nothing here passes or fails by a figure.
 #
 #   P1  whole IKE as fast as the client sends: lost packets and delivered rate, with a bare copy reader, with ikefragd
@@ -8,6 +8,8 @@
 #   P2  5-fragment IKE_AUTHs held, checked, released out of a filled queue, against bare loops that accept all; time of
 #       the loop's thread alone
 #   P3  ESP in UDP through the firewall with the table and without, whole and fragmented, quiet and within a handshake
+#   P4  gate and tracker in memory, beside libtins (left out where it is not installed)
+#   P5  replay against tshark over the same capture: the mix a gateway sees, and IKE alone
 #   P6  how late a datagram's last fragment leaves, at 20 000 fragments a second
 #
 # Needs root; programs come from the release build (IKEFRAG_BUILD: another).
@@ -15,7 +17,7 @@
 . "$(dirname "$0")/../lab/lab.sh"
 rounds=3
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then rounds=$1 && shift; fi
-wanted=" ${*:-P1 P2 P3 P6} "
+wanted=" ${*:-P1 P2 P3 P4 P5 P6} "
 lab_begin taskset
 build=$(lab_build)
 [ -f "$build/build.ninja" ] && cmake --build "$build" --target benches ikefragd > /dev/null
@@ -131,6 +133,36 @@ p3() {
 }
 nft_count() { in_ns fw nft -j list counter inet ikefragd "$1" | jq '.nftables[].counter? | select(.) | .packets'; }
 
+p4() {
+    echo "P4 in memory, one core: name, nanoseconds a packet, millions of packets a second; best of $rounds"
+    "$bench/gate_bench" "$rounds" | sed 's/^/  /'
+}
+
+p5() {
+    local round kind
+    "$bench/gate_bench" capture "$LAB_DIR/mix.pcap" 60 50 > /dev/null
+    "$bench/gate_bench" capture "$LAB_DIR/ike.pcap" 800 0 > /dev/null
+    echo "P5 wall time of replay --json and of tshark, seconds"
+    for ((round = 0; round < rounds; round++)); do
+        for kind in mix ike; do
+            timed "replay-$kind" "$build/ikefragctl" replay --json "$LAB_DIR/$kind.pcap"
+            timed "tshark-$kind" tshark -n -r "$LAB_DIR/$kind.pcap"
+            timed "json-$kind" tshark -n -T json -r "$LAB_DIR/$kind.pcap"
+        done
+    done
+    for kind in mix ike; do
+        figure "$kind, $(capinfos -Mrc "$LAB_DIR/$kind.pcap" | awk 'END { print $NF }') packets: replay" "replay-$kind"
+        ratio "$kind: tshark's lines ÷ replay (target 50)" "tshark-$kind" "replay-$kind"
+        ratio "$kind: tshark's JSON ÷ replay" "json-$kind" "replay-$kind"
+    done
+}
+timed() { # NAME COMMAND...: notes its wall time
+    local name=$1 start=$EPOCHREALTIME
+    shift
+    "$@" > /dev/null 2>> "$LAB_DIR/$name.log"
+    note "$name" "$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
+}
+
 p6() {
     local round style
     echo "P6 latency of each datagram's last fragment, 20 000 fragments a second, microseconds (p99)"
@@ -153,6 +185,6 @@ p6() {
 }
 
 echo "$(uname -r), $(nproc) cores, load $(cut -d' ' -f 1 /proc/loadavg), commit $(git -C "$lab_project" rev-parse --short HEAD), $rounds rounds"
-for one in p1 p2 p3 p6; do
+for one in p1 p2 p3 p4 p5 p6; do
     case "$wanted" in *" ${one^^} "*) $one ;; esac
 done
