@@ -18,6 +18,7 @@ kind() {
     sleep 0.7 # a later exchange is evidence only half a second after IKE_AUTH
     if [ $# -gt 0 ]; then check "$name: $*" "$@"; fi
     handshake_ends "$connection"
+    tracker_has_all
     lab_wait 3 ended_since "$before" || true
     stories=$(spis_after "$before" | while read -r spi; do ctl explain "$spi" --json | jq -c '.attempts[-1]'; done)
     story=$(head -n 1 <<< "$stories")
@@ -26,6 +27,8 @@ kind() {
     is "no failure is found" '[]' '[.findings[] | select(.kind == "failure") | .id]'
     if [ -n "${kinds_unmuted:-}" ]; then is "silence would have been told" false .handshake.muted; fi
 }
+# What was sent is known to the tracker only after the kernel's log timeout and its own window, 60 ms together.
+tracker_has_all() { sleep 0.2; }
 ended_since() { [ "$(ctl handshakes --json | jq --argjson n "$1" '[.handshakes[] | select(.number > $n and .outcome == "in_progress")] | length')" = 0 ]; }
 # is WHAT WANTED JQ: of the latest story
 is() { equal "$kind_name: $1" "$2" "$(jq -rc "$3" <<< "$story" 2>&1)"; }
@@ -76,6 +79,7 @@ has_tun() { # FOR
 kinds_of_negotiation() {
     peers_start CERT=ecdsa FRAG=yes COOKIE=1
     in_ns cli "$(lab_build)/ikefragctl" probe --json 10.99.2.2 > "$LAB_DIR/probe.json" 2>&1 || true # leaves half-open SAs
+    tracker_has_all
     kind "COOKIE" v4
     exchanges "IKE_SA_INIT> IKE_SA_INIT< $v2_end"; can_fragment "ike ike"; basis later_exchange
     compare "COOKIE: the notify is counted" "$(metric ikefrag_notify_total notify=cookie)" -ge 2
