@@ -391,6 +391,9 @@ void QueueWorker::State::end_run() {
 
 void QueueWorker::State::answer(TimePoint read) {
     const std::size_t decided = output_.decisions.size();
+    // Before the verdicts: the answer to what they let through comes as a copy, and its reader must
+    // find the request here, even if this thread is held up in between.
+    for (const auto& observation : output_.observations) observations.push(observation);
     for (const auto& decision : output_.decisions) add_verdict(decision);
     end_run();
     if (!batch_.empty()) send_verdicts();
@@ -399,7 +402,6 @@ void QueueWorker::State::answer(TimePoint read) {
         counters.latency[latency_bucket(latency)].add(decided);
         counters.latency_sum_ns.add(static_cast<std::uint64_t>(latency.count()) * decided);
     }
-    for (const auto& observation : output_.observations) observations.push(observation);
     unread_ = unread_ || !output_.observations.empty();
     if (unread_ && (read - woken_reader_ >= wake_pause || observations.is_filling()))
         wake_reader(read);

@@ -80,6 +80,9 @@ void Observer::read_copies() {
     for (int i = 0; i < datagrams_a_turn; ++i) {
         const auto copies = log_.read();
         if (copies.empty()) break;
+        // What the workers let through before these copies came: an answer's copy must not move the
+        // tracker's window past its request, however late this thread is.
+        for (const auto& worker : pool_.workers()) drain(*worker);
         take_copies(copies);
     }
     if (const auto lost = log_.take_lost(); lost != 0)
