@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace ikefrag {
@@ -16,6 +18,16 @@ constexpr std::size_t max_request_depth = 8;
 
 Failure<ControlError> refuse(ControlFault fault, std::string message) {
     return fail(ControlError{fault, std::move(message), {}});
+}
+
+/// 1e999 is read as infinity, which JSON cannot say again.
+bool is_finite(const json::value& value) {
+    if (const auto* number = value.if_double()) return std::isfinite(*number);
+    if (const auto* list = value.if_array()) return std::ranges::all_of(*list, is_finite);
+    if (const auto* object = value.if_object())
+        return std::ranges::all_of(*object,
+                                   [](const auto& pair) { return is_finite(pair.value()); });
+    return true;
 }
 
 json::array encode_diagnostics(const Diagnostics& diagnostics) {
@@ -41,6 +53,7 @@ Result<ControlRequest, ControlError> parse_request(std::string_view line) {
     if (error) return refuse(ControlFault::usage, "the request is not JSON: " + error.message());
     auto* object = value.if_object();
     if (object == nullptr) return refuse(ControlFault::usage, "the request is no JSON object");
+    if (!is_finite(value)) return refuse(ControlFault::usage, "the request has a number too large");
     const auto* command = object->if_contains("command");
     if (command == nullptr || !command->is_string())
         return refuse(ControlFault::usage, "the request names no command");

@@ -13,6 +13,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 namespace ikefrag {
 
@@ -62,7 +63,8 @@ QueueMessage parse_error(const nlmsghdr& message) noexcept {
     const Bytes body = message_body(message, 0);
     if (body.size() < sizeof(nlmsgerr)) return UnknownMessage{};
     const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(&message));
-    VerdictRefused refused{{error->msg.nlmsg_seq}, -error->error, false, 1};
+    constexpr int largest = std::numeric_limits<int>::max();
+    VerdictRefused refused{{error->msg.nlmsg_seq}, -std::max(error->error, -largest), false, 1};
     // Behind the error stands our message as we sent it: nfgenmsg, then NFQA_VERDICT_HDR first.
     constexpr std::size_t verdict_at = sizeof(nlmsgerr) + sizeof(nfgenmsg) + sizeof(nlattr);
     nfqnl_msg_verdict_hdr verdict{};
