@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh [ROUNDS=3] [P1|P2|P3|P4|P5|P6 …]: DESIGN's figures, each beside its yardstick in the same run, alternating, as ratios:
+# run.sh [ROUNDS=3] [P1|P2|P3|P4|P5|P6|EXPLAIN …]: DESIGN's figures, each beside its yardstick in the same run, alternating, as ratios:
 # median of the rounds [lowest..highest]. A busy machine moves single rounds; nothing here passes or fails by a figure.
 #
 #   P1  whole IKE as fast as the client sends: lost packets and delivered rate, with a bare copy reader, with ikefragd
@@ -12,12 +12,14 @@
 #   P5  replay against tshark over the same capture: the mix a gateway sees, and IKE alone
 #   P6  how late a datagram's last fragment leaves, at 20 000 fragments a second
 #
+#   EXPLAIN  `ikefragctl explain` of one attempt, asked of a daemon that knows 10 000 handshakes
+#
 # Needs root; programs come from the release build (IKEFRAG_BUILD: another).
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../lab/lab.sh"
 rounds=3
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then rounds=$1 && shift; fi
-wanted=" ${*:-P1 P2 P3 P4 P5 P6} "
+wanted=" ${*:-P1 P2 P3 P4 P5 P6 EXPLAIN} "
 lab_begin taskset
 build=$(lab_build)
 [ -f "$build/build.ninja" ] && cmake --build "$build" --target benches ikefragd > /dev/null
@@ -184,7 +186,29 @@ p6() {
     ratio "worker ÷ bare loop, p99 (target 1.2)" worker-p99 batch-p99
 }
 
+explain() {
+    local round spi
+    no_table
+    "$bench/gate_bench" capture "$LAB_DIR/many.pcap" 160 0 > /dev/null # 64 clients' handshakes, 160 times
+    ikefragd_start observe SERVERS='[[server]]
+name = "vpn1"
+addresses = ["203.0.113.5"]'
+    in_ns cli bash -c "echo > /dev/udp/10.99.1.1/9" # so that the neighbour is known
+    in_ns cli "$lab_source/packets.py" play "$LAB_DIR/many.pcap" eth0 --pause 0.0001
+    sleep 1
+    ctl handshakes --limit 100000 --json > "$LAB_DIR/many.json"
+    echo "EXPLAIN with $(jq '.handshakes | length' "$LAB_DIR/many.json") handshakes, seconds (target 0.1)"
+    for ((round = 0; round < rounds * 3; round++)); do
+        spi=$(jq -r ".handshakes | .[$((round * 997)) % length].initiator_spi" "$LAB_DIR/many.json")
+        timed explain-spi ctl explain "$spi"
+        timed explain-json ctl explain "$spi" --json
+    done
+    figure "of an SPI" explain-spi
+    figure "of an SPI, JSON" explain-json
+    lab_stop ikefragd
+}
+
 echo "$(uname -r), $(nproc) cores, load $(cut -d' ' -f 1 /proc/loadavg), commit $(git -C "$lab_project" rev-parse --short HEAD), $rounds rounds"
-for one in p1 p2 p3 p4 p5 p6; do
+for one in p1 p2 p3 p4 p5 p6 explain; do
     case "$wanted" in *" ${one^^} "*) $one ;; esac
 done

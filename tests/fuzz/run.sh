@@ -8,14 +8,15 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 minutes=${1:-1}
 shift || true
-seconds=$((minutes * 60)); [ "$seconds" -gt 0 ] || seconds=20
+seconds=$((minutes * 60)) seed=0
+if [ "$seconds" = 0 ]; then seconds=20 seed=1; fi # the smoke goes the same way every time
 cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j"$(nproc)" > /dev/null || exit 1
 
 one() { # SECONDS TARGET
     local seconds=$1 name=$2 corpus=build/fuzz/corpus/$2 log=build/fuzz/$2.log status=0 start=$SECONDS
     mkdir -p "$corpus" "tests/fuzz/seeds/$name"
     # The corpus of earlier runs is read first; new finds go there, never among the seeds.
-    "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 \
+    "build/fuzz/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -seed="$seed" -timeout=20 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/$name-" "$corpus" "tests/fuzz/seeds/$name" > "$log" 2>&1 || status=$?
     local runs edges size
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
@@ -30,6 +31,7 @@ one() { # SECONDS TARGET
     return "$status"
 }
 export -f one
+export seed
 
 targets=("$@")
 if [ ${#targets[@]} = 0 ]; then
