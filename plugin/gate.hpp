@@ -31,7 +31,7 @@ struct Packet {
     Leg leg = Leg::prerouting;
     std::uint32_t interface = 0; ///< index; 0 unknown
     std::uint32_t domain = 0;    ///< VLAN or VRF: fragments of different domains never meet
-    bool truncated = false;      ///< the copy is shorter than the packet: accepted, `unreadable`
+    bool truncated = false;      ///< shorter than the packet: `unreadable`, of a queue `too_big`
 };
 
 /// The one answer a packet gets.

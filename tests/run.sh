@@ -187,6 +187,7 @@ elif [ $all = yes ] && wanted gate-proofs; then
 fi
 if [ $all = no ]; then step fuzz 700 tests/fuzz/run.sh 0; else step fuzz 1500 tests/fuzz/run.sh 1; fi
 if [ $all = yes ]; then
+    step cost 400 tests/bench/cost.sh
     if step build-tsan 1500 bash -c 'build tsan'; then unit_tests tsan; fi
     step lint 2400 tests/check/lint.sh --all
 else

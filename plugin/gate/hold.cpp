@@ -47,6 +47,8 @@ void Gate::State::add(Datagram& datagram, const Fragment& fragment, const FirstF
     const auto result = datagram.measure(ip);
     if (result.step == Step::refused) return refuse(datagram, result.reason, &fragment);
     if (result.step == Step::copy) return drop_copy(datagram, fragment);
+    // Not even the queue shows all of it: what cannot be checked is not let through.
+    if (fragment.packet.truncated) return refuse(datagram, Reason::too_big, &fragment);
     if (const auto reason = datagram.check_limits(); reason != Reason::none)
         return refuse(datagram, reason, &fragment);
 

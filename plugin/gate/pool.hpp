@@ -49,7 +49,7 @@ public:
 private:
     union Place {
         Place() noexcept : next(nullptr) {}
-        ~Place() {}
+        ~Place() {} // NOLINT(*-equals-default): would be deleted, of a union
         Place* next;
         T object;
     };

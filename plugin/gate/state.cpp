@@ -12,11 +12,22 @@ std::uint64_t word_of(const std::array<std::uint8_t, 16>& seed) noexcept {
     return word;
 }
 
+/// The queue shows no more of a packet than this. A longer fragment is judged by its headers, and
+/// refused where it were held: it cannot be checked. One that a capture cut is let go, unreadable.
+/// Source:  NFQNL_MAX_COPY_RANGE of Linux; read back where 65 535 was asked for
+constexpr std::size_t largest_copy = 65'531;
+
 /// What is remembered of ended datagrams takes a part of table_bytes, however small that is.
 constexpr std::size_t table_bytes_per_remembered = 16'384;
 
+/// What may be held, of what table_bytes leaves beside the fixed tables, in tenths. A flood whose
+/// shape changes takes each pool to its own high water: most payload windows with the longest
+/// datagrams, most datagrams with one window each (a third of what they take), most blocks of held
+/// packets with seven fragments in one window (an eighth). Together: 1.43 times what may be held.
+constexpr std::uint64_t tenths_held = 7;
+
 /// Even a table of hardly any bytes holds one datagram of ordinary size in each half.
-constexpr std::uint64_t least_bytes = 64 * 1024;
+constexpr std::uint64_t least_bytes = std::uint64_t{64} * 1024;
 
 } // namespace
 
@@ -53,7 +64,7 @@ void Gate::State::feed(const Packet& packet, TimePoint now, GateOutput& out) {
         take_unreadable(packet, false);
     } else if (!ip->fragment) {
         take_whole(packet, *ip);
-    } else if (packet.truncated) {
+    } else if (packet.truncated && packet.bytes.size() < largest_copy) {
         take_unreadable(packet, true);
     } else {
         take_fragment(packet, *ip);
@@ -132,7 +143,8 @@ void Gate::State::apply_limits() {
     index_.reserve(datagrams + 1 + memory_.capacity());
     deadlines_.reserve(datagrams + 1);
     const auto fixed = fixed_bytes();
-    table.bytes = std::max(table.bytes > fixed ? table.bytes - fixed : 0, 2 * least_bytes);
+    const auto left = table.bytes > fixed ? table.bytes - fixed : 0;
+    table.bytes = std::max(left / 10 * tenths_held, 2 * least_bytes);
     shares_.set_limits(table, source);
 }
 
@@ -144,7 +156,7 @@ std::size_t Gate::State::fixed_bytes() const noexcept {
 }
 
 std::size_t Gate::State::policy_bytes() const noexcept {
-    std::size_t bytes = policies_.capacity() * sizeof(policies_[0]);
+    std::size_t bytes = policies_.capacity() * sizeof(decltype(policies_)::value_type);
     for (const auto& compiled : policies_)
         bytes += sizeof(CompiledPolicy) + compiled->allocated_bytes();
     return bytes;

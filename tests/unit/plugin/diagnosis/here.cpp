@@ -2,6 +2,7 @@
 #include "tests/support/plugin/diagnosis_cases.hpp"
 
 #include <memory>
+#include <set>
 #include <string>
 
 using namespace ikefrag;
@@ -179,6 +180,67 @@ TEST_CASE("D30: fragments no honest sender makes", "[diagnosis]") {
         other.packet_class.reset();
         firewall.diagnostician.stray(other, start);
         CHECK(stray_ids(firewall).empty());
+    }
+}
+
+TEST_CASE("D29 and D30: every reason of a refusal has words and a remedy of its own",
+          "[diagnosis]") {
+    struct Row {
+        Reason reason;
+        const char* id;       ///< without a handshake; null: none
+        const char* sentence; ///< a part of it
+        const char* remedy;   ///< a part of it
+    };
+    // By the catalogue of reasons in DESIGN §2; what the rows leave out is no refusal of IKE.
+    const Row rows[] = {
+        {Reason::overlap,           "D30",   "they overlap",                     ""                       },
+        {Reason::inconsistent_last, "D30",   "two different ends",               ""                       },
+        {Reason::bad_length,        "D30",   "a length is impossible",           ""                       },
+        {Reason::tiny_first,        "D30",   "hides the IKE header",             ""                       },
+        {Reason::checksum,          "D30",   "UDP checksum is wrong",            ""                       },
+        {Reason::udp_length,        "D30",   "UDP length does not fit",          ""                       },
+        {Reason::header_chain,      "D30",   "IPv6 header chain",                ""                       },
+        {Reason::ip_options,        "D30",   "IP options",                       ""                       },
+        {Reason::ike_malformed,     "D30",   "no IKE message",                   ""                       },
+        {Reason::poisoned,          "D30",   "datagram that was refused",        ""                       },
+        {Reason::too_many,          "D30",   "more than max_fragments",          ""                       },
+        {Reason::too_big,           "D30",   "larger than max_datagram_bytes",   ""                       },
+        {Reason::policy,            "D29",   "a rule or the mode forbids it",    "rules test"             },
+        {Reason::tiny_nonlast,      "D29",   "smaller than min_nonlast_bytes",   "Lower min_nonlast_bytes"},
+        {Reason::source_limit,      "D29",   "source_datagrams",                 "raise source_datagrams" },
+        {Reason::table_full,        "D29",   "table of held fragments was full", "ikefragctl status"      },
+        {Reason::evicted,           "D29",   "it was evicted",                   "ikefragctl status"      },
+        {Reason::timeout,           nullptr, "",                                 ""                       },
+        {Reason::duplicate,         nullptr, "",                                 ""                       },
+        {Reason::unreadable,        nullptr, "",                                 ""                       },
+    };
+    std::set<Reason> told;
+    for (const auto& row : rows) {
+        INFO(to_string(row.reason));
+        told.insert(row.reason);
+        Firewall firewall;
+        firewall.diagnostician.stray(attack(row.reason), start);
+        CHECK(stray_ids(firewall) == (row.id == nullptr ? "" : row.id));
+        firewall.take();
+        REQUIRE(firewall.steps.size() == (row.id == nullptr ? 0u : 1u));
+        if (row.id == nullptr) continue;
+        CHECK(firewall.steps[0].finding.sentence.find(row.sentence) != std::string::npos);
+        CHECK(firewall.steps[0].finding.remedy.find(row.remedy) != std::string::npos);
+        // What is not enforced has dropped nothing.
+        auto let_through = attack(row.reason);
+        let_through.enforced = false;
+        Firewall watching;
+        watching.diagnostician.stray(let_through, start);
+        CHECK(stray_ids(watching) == (std::string(row.id) == "D30" ? "D30" : ""));
+    }
+    for (const auto& word : words<Reason>())
+        CHECK((word.value == Reason::none || told.count(word.value) == 1));
+    // In a handshake a limit is ours to change, and said with how.
+    for (const auto& [reason, words] : {std::pair(Reason::too_many, "Raise max_fragments"),
+                                        std::pair(Reason::too_big, "Raise max_datagram_bytes")}) {
+        const auto script = failed(with_refusal(reason));
+        REQUIRE(script.finding("D29") != nullptr);
+        CHECK(script.finding("D29")->remedy.find(words) != std::string::npos);
     }
 }
 

@@ -516,3 +516,94 @@ TEST_CASE("gate: a new policy leaves what is held under the old one", "[gate]") 
         CHECK(script.held_packets() == 0);
     }
 }
+
+TEST_CASE("gate: a fragment longer than the queue can show is not let through unseen", "[gate]") {
+    // The kernel's queue shows 65 531 octets at most, so what such a fragment ends with is unknown.
+    struct Row {
+        const char* name;
+        Mode mode;
+        std::uint16_t port;
+        std::size_t shown;
+        Verdict verdict;
+        Reason reason;
+    };
+    const Row rows[] = {
+        {"IKE, guard",       Mode::guard,     500, 65'531, Verdict::drop,   Reason::too_big   },
+        {"IKE, exclusive",   Mode::exclusive, 500, 65'531, Verdict::drop,   Reason::too_big   },
+        {"IKE, observe",     Mode::observe,   500, 65'531, Verdict::accept, Reason::too_big   },
+        {"other, guard",     Mode::guard,     53,  65'531, Verdict::accept, Reason::none      },
+        {"other, exclusive", Mode::exclusive, 53,  65'531, Verdict::drop,   Reason::policy    },
+        {"cut in a capture", Mode::exclusive, 500, 96,     Verdict::accept, Reason::unreadable},
+    };
+    const bool wide = GENERATE(false, true); // also where the limits would let its length through
+    for (const auto& row : rows) {
+        INFO(row.name << (wide ? ", widest limits" : ""));
+        auto policy = shipped_policy(row.mode);
+        if (wide) policy.limits.max_datagram_bytes = 65'535;
+        policy.limits.source_bytes = 1u << 20;
+        const auto flow = flow4(row.port, row.port);
+        const auto payload = udp(flow, ike_auth(65'480));
+        auto bytes =
+            ip(flow.ends, 17, Buffer(payload.begin(), payload.begin() + 65'480), {.more = true});
+        bytes.resize(65'532, 0);
+        bytes[2] = 0xff;
+        bytes[3] = 0xfc;
+        bytes[10] = bytes[11] = 0;
+        bytes.resize(row.shown);
+        GateScript script(policy);
+        Packet packet;
+        packet.id.value = 1;
+        packet.bytes = bytes;
+        packet.truncated = true;
+        script.feed(packet);
+        REQUIRE(script.of(1));
+        script.expect(1, row.verdict, row.reason);
+        CHECK(script.of(1)->fragment);
+        CHECK(script.held_packets() == 0);
+    }
+}
+
+TEST_CASE(
+    "gate: tails of nobody we know that meet a limit are let go in guard, dropped in exclusive",
+    "[gate]") {
+    // No server is configured, so every UDP tail may be IKE's; what cannot be held is not ours to
+    // drop.
+    const auto mode = GENERATE(Mode::guard, Mode::exclusive);
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto payload = udp(flow, ike_auth(1'992));
+    auto policy = shipped_policy(mode);
+    policy.servers.clear();
+    GateScript script(policy);
+    const auto share = policy.limits.source_datagrams;
+    for (std::uint32_t id = 1; id <= share + 3; ++id)
+        script.feed(fragment(flow.ends, payload, 1'000, 2'000, id));
+    const bool drops = mode == Mode::exclusive;
+    CHECK(script.held_packets() == share);
+    script.expect(
+        share + 1, share + 3, drops ? Verdict::drop : Verdict::accept, Reason::source_limit);
+    CHECK(script.outcomes(drops ? DatagramOutcome::refused : DatagramOutcome::left) == 3);
+}
+
+TEST_CASE("gate: what is remembered of ended datagrams outlives a reload, as far as it has room",
+          "[gate]") {
+    const auto flow = flow4();
+    const auto payload = udp(flow, ike_auth(1'992));
+    GateScript script;
+    constexpr std::uint32_t count = 600;
+    for (std::uint32_t id = 1; id <= count; ++id) {
+        script.feed(fragment(flow.ends, payload, 0, 1'000, id));
+        script.feed(fragment(flow.ends, payload, 992, 2'000, id)); // they overlap: poisoned
+    }
+    const auto larger = GENERATE(true, false);
+    auto policy = shipped_policy();
+    policy.limits.table_datagrams = larger ? 1'024 : 16; // the least room is for 256 keys
+    script.set_policy(policy);
+    const auto before = script.fed();
+    for (std::uint32_t id = 1; id <= count; ++id)
+        script.feed(fragment(flow.ends, payload, 1'000, 2'000, id));
+    const auto first_known = larger ? 1 : count - 255;
+    script.expect(before + first_known, before + count, Verdict::drop, Reason::poisoned);
+    for (std::uint32_t id = 1; id < first_known; ++id)
+        CHECK((script.is_held(before + id) ||
+               script.of(before + id)->reason == Reason::source_limit));
+}

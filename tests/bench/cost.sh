@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a hostile fragment costs, whatever is held: instructions counted by callgrind with 100 to 100 000 datagrams open
+# (limits raised), flat within a tenth; and resident memory under ten million fragments, at most table_bytes and 5 %.
+#   tests/bench/cost.sh [FRAGMENTS=10000000]
+# Needs valgrind. Programs come from the release build (IKEFRAG_BUILD: another).
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 2
+build=${IKEFRAG_BUILD:-build/release}
+if ! command -v valgrind > /dev/null; then
+    echo "skip cost — valgrind is not installed"
+    exit 77
+fi
+if [ -f "$build/build.ninja" ]; then cmake --build "$build" --target hostile > /dev/null || exit 1; fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# instructions OPEN: for each of OPEN fragments, one for every open datagram, one after the other
+instructions() {
+    if ! valgrind --tool=callgrind --collect-atstart=no --toggle-collect=measured_feed --callgrind-out-file="$folder/$1" \
+        "$build/tests/bench/hostile" cost "$1" "$1" > "$folder/$1.log" 2>&1; then
+        tail -n 3 "$folder/$1.log" >&2
+        return 1
+    fi
+    awk -v n="$1" '/^summary:|^totals:/ { total = $2 } END { if (total > 0) printf "%.0f\n", total / n; else exit 1 }' "$folder/$1"
+}
+
+failed=0 first=
+for open in 100 1000 10000 100000; do
+    if ! each=$(instructions "$open"); then
+        echo "FAIL cost — nothing was measured with $open datagrams open"
+        exit 1
+    fi
+    first=${first:-$each}
+    text="$each instructions a fragment with $open datagrams open, $(grep -o 'mean probes.*' "$folder/$open.log")"
+    if [ $((each * 10)) -le $((first * 11)) ]; then
+        echo "ok cost: $text"
+    else
+        echo "FAIL cost — $text: more than a tenth above $first"
+        failed=1
+    fi
+done
+if text=$("$build/tests/bench/hostile" rss "${1:-10000000}"); then
+    echo "ok memory: $text"
+else
+    echo "FAIL memory — $text"
+    failed=1
+fi
+exit "$failed"
