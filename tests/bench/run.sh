@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh [ROUNDS=3] [P1|P2|P3|P4|P5|P6|EXPLAIN …]: DESIGN's figures, each beside its yardstick in the same run, alternating, as ratios:
+# run.sh [ROUNDS=3] [P1|P2|P3|P4|P5|P6|EXPLAIN|CAPTURE …]: DESIGN's figures, each beside its yardstick in the same run, alternating, as ratios:
 # median of the rounds [lowest..highest]. A busy machine moves single rounds; nothing here passes or fails by a figure.
 #
 #   P1  whole IKE as fast as the client sends: lost packets and delivered rate, with a bare copy reader, with ikefragd
@@ -13,13 +13,14 @@
 #   P6  how late a datagram's last fragment leaves, at 20 000 fragments a second
 #
 #   EXPLAIN  `ikefragctl explain` of one attempt, asked of a daemon that knows 10 000 handshakes
+#   CAPTURE  what `[capture] enabled = true` costs: the daemon's processor time for the same packets, with and without
 #
 # Needs root; programs come from the release build (IKEFRAG_BUILD: another).
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../lab/lab.sh"
 rounds=3
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then rounds=$1 && shift; fi
-wanted=" ${*:-P1 P2 P3 P4 P5 P6 EXPLAIN} "
+wanted=" ${*:-P1 P2 P3 P4 P5 P6 EXPLAIN CAPTURE} "
 lab_begin taskset
 build=$(lab_build)
 [ -f "$build/build.ninja" ] && cmake --build "$build" --target benches ikefragd > /dev/null
@@ -208,7 +209,39 @@ addresses = ["203.0.113.5"]'
     lab_stop ikefragd
 }
 
+# spent NAME send-arguments...: notes microseconds of the daemon's processor time a packet
+spent() {
+    local name=$1 before
+    shift
+    before=$(metric process_cpu_seconds_total)
+    send "$@" > /dev/null
+    sleep 0.5 # what is still to be read
+    note "$name" "$(awk -v a="$before" -v b="$(metric process_cpu_seconds_total)" 'BEGIN { printf "%.3f", (b - a) / 40000 * 1e6 }')"
+}
+capture() {
+    local round state enabled
+    no_table
+    echo "CAPTURE 40 000 packets at 20 000 a second, microseconds of the daemon's processor time a packet"
+    for ((round = 0; round < rounds; round++)); do
+        for state in off on; do
+            if [ $state = on ]; then enabled=true; else enabled=false; fi
+            ikefragd_start guard EXTRA="[capture]
+enabled = $enabled"
+            spent "$state-fragments" auth --size 6800 --sources 64 --datagrams 8000 --frames 40000 --rate 20000
+            spent "$state-whole" ike --sources 64 --frames 40000 --rate 20000
+            note "$state-lacking" "$(metric ikefrag_capture_packets_lost_total)"
+            ikefragd_stop
+        done
+    done
+    for kind in fragments whole; do
+        figure "$kind, off" "off-$kind"
+        figure "$kind, on" "on-$kind"
+        ratio "$kind, on ÷ off" "on-$kind" "off-$kind"
+    done
+    figure "packets that captures lack" on-lacking
+}
+
 echo "$(uname -r), $(nproc) cores, load $(cut -d' ' -f 1 /proc/loadavg), commit $(git -C "$lab_project" rev-parse --short HEAD), $rounds rounds"
-for one in p1 p2 p3 p4 p5 p6 explain; do
+for one in p1 p2 p3 p4 p5 p6 explain capture; do
     case "$wanted" in *" ${one^^} "*) $one ;; esac
 done

@@ -67,6 +67,19 @@ names "DNAT to an address not configured" servers 'inside address is not configu
 in_ns fw nft 'flush chain ip nat pre; add rule ip nat pre ip daddr 10.99.2.2 udp dport 500 dnat to 10.0.0.5'
 names "4500 is not forwarded" 'dnat|servers' 'UDP/4500 is not'
 in_ns fw nft 'flush chain ip nat pre'
+for tool in iptables-legacy iptables-nft; do
+    in_ns fw $tool -w -t nat -A PREROUTING -d 10.99.2.2 -p udp --dport 500 -j DNAT --to-destination 10.0.0.5
+    names "DNAT by $tool, and 4500 not" 'dnat|servers' '(inside address is not configured|UDP/4500 is not)'
+    in_ns fw $tool -w -t nat -D PREROUTING -d 10.99.2.2 -p udp --dport 500 -j DNAT --to-destination 10.0.0.5
+done
+in_ns fw nft delete table ip nat 2> /dev/null || true # what iptables-nft leaves
+
+# ---- the way fragments are queued
+if in_ns fw nft -c 'table inet try { chain try { queue to 0; }; }' 2> /dev/null; then
+    note "a kernel with nft_queue" nft_queue 'has nftables. queue statement'
+else
+    note "a kernel without nft_queue" nft_queue 'lacks nft_queue; the iptables target'
+fi
 
 # ---- kernel settings
 in_ns fw sysctl -qw net.ipv4.ip_forward=0
