@@ -7,6 +7,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -18,6 +19,9 @@ namespace ikefrag {
 
 namespace {
 
+/// Between the messages of one transaction lie microseconds, on a busy machine a time slice.
+constexpr int longest_transaction_ms = 50;
+
 void note_ours(const TableMessage& message, TableEvents& events) {
     const bool removed = message.change == TableChange::removed;
     switch (message.object) {
@@ -26,12 +30,11 @@ void note_ours(const TableMessage& message, TableEvents& events) {
     case TableObject::rule:
     case TableObject::set: events.ours_changed = true; break;
     case TableObject::object:
-        if (!removed) break;
+        if (!removed || !message.packets) break; // newer kernels do not say what it had counted
         if (!events.last_counts) events.last_counts.emplace();
         for (const auto counter : table_counters())
             if (to_string(counter) == message.name)
-                (*events.last_counts)[static_cast<std::size_t>(counter)] =
-                    message.packets.value_or(0);
+                (*events.last_counts)[static_cast<std::size_t>(counter)] = *message.packets;
         break;
     default: break;
     }
@@ -56,6 +59,7 @@ bool BaseChains::note(const TableMessage& message) {
 void note_table_message(const nlmsghdr& one, BaseChains& chains, TableEvents& events) {
     const auto message = parse_table_message(one);
     if (!message) return;
+    events.unfinished = message->object != TableObject::generation;
     if (message->object == TableObject::generation) {
         if (!events.any()) return; // others' commits that are none of our business
         events.process = message->process;
@@ -99,8 +103,11 @@ TableEvents TableWatch::read() {
                          [&](const nlmsghdr& one) { note_table_message(one, chains_, events); });
         else if (size < 0 && errno == ENOBUFS)
             events.lost = true;
-        else if (size == 0 || errno != EINTR)
-            break;
+        else if (size == 0 || errno != EINTR) {
+            pollfd more{.fd = socket_.descriptor(), .events = POLLIN, .revents = 0};
+            if (!events.unfinished || events.lost || ::poll(&more, 1, longest_transaction_ms) != 1)
+                break;
+        }
     }
     if (events.lost) list_base_chains();
     return events;

@@ -26,7 +26,8 @@ struct TableEvents {
     bool lost = false;               ///< events were lost: check everything
     std::string process; ///< who did the last of these; empty if the kernel does not say
     std::uint32_t pid = 0;
-    std::optional<TableCounts> last_counts; ///< of our table, when it was deleted
+    std::optional<TableCounts> last_counts; ///< of our table, when deleted; if the kernel says
+    bool unfinished = false;                ///< the end of a transaction has not been read
     [[nodiscard]] bool any() const noexcept {
         return ours_deleted || ours_changed || base_chain_deleted || lost;
     }
@@ -56,7 +57,8 @@ public:
     /// Readable when something happened.
     [[nodiscard]] int descriptor() const noexcept;
 
-    /// Reads all that is there; never blocks.
+    /// Reads all that is there, a transaction to its end: the kernel may still be writing it. Waits
+    /// at most 50 ms for that.
     TableEvents read();
 
 private:

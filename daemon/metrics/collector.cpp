@@ -45,7 +45,8 @@ std::vector<QueueMetrics> MetricsCollector::queues() const {
     const auto& parts = daemon_.parts();
     // The kernel's count first, ours after: a packet between the two reads is one too many on our
     // side, never one too few.
-    const auto rule_count = parts.table.counts()[static_cast<std::size_t>(TableCounter::queued)];
+    auto rule_count =
+        parts.table.counts()[static_cast<std::size_t>(TableCounter::queued)] + uncounted_;
     const auto status = read_queue_status();
     std::vector<QueueMetrics> queues;
     std::uint64_t accounted = 0;
@@ -63,6 +64,18 @@ std::vector<QueueMetrics> MetricsCollector::queues() const {
         missed += totals.missed;
         queues.push_back(queue);
     }
+    // The end of a rule that another tool removed takes along what it counted since we last read
+    // it: that is what we account for beyond its count, once both rest.
+    if (parts.table.repairs() != repairs_) {
+        repairs_ = parts.table.repairs();
+        count_lost_ = true;
+    } else if (count_lost_ && rule_count == last_rule_count_ && accounted == last_accounted_) {
+        count_lost_ = false;
+        const auto ours = accounted + unseen_;
+        uncounted_ += ours - std::min(ours, rule_count);
+        rule_count = std::max(ours, rule_count);
+    }
+    last_accounted_ = accounted;
     // What is on its way between kernel and worker looks like lost for a moment: believe a
     // difference only once the kernel's count rests.
     if (rule_count == last_rule_count_ && rule_count > accounted)

@@ -33,6 +33,10 @@ private:
     /// Packets that never reached us: a count may not go back, though it is a difference of counts
     /// that are read one after the other.
     mutable std::uint64_t unseen_ = 0;
+    mutable std::uint64_t last_accounted_ = 0;
+    mutable std::uint64_t repairs_ = 0;
+    mutable std::uint64_t uncounted_ = 0; ///< by rules that were removed before we read them again
+    mutable bool count_lost_ = false;
     mutable std::uint64_t last_rule_count_ = 0;
 };
 

@@ -190,6 +190,23 @@ TEST_CASE("table watch: our table's end, by whom, with its last counts", "[kerne
     CHECK(events.pid == 4711);
     REQUIRE(events.last_counts);
     CHECK((*events.last_counts)[static_cast<std::size_t>(TableCounter::queued)] == 42);
+    CHECK_FALSE(events.unfinished);
+
+    // Since Linux 6.3 the message has no counts: those last read must stay, not become 0.
+    auto silent = message(NFT_MSG_DELOBJ);
+    silent.text(NFTA_OBJ_TABLE, "ikefragd").text(NFTA_OBJ_NAME, "queued");
+    CHECK_FALSE(note(chains, {silent, table, generation("nft")}).last_counts);
+}
+
+TEST_CASE("table watch: a transaction of which the end is still to be read", "[kernel]") {
+    // A flush that was read in two parts once lost what the table had counted.
+    BaseChains chains;
+    auto counter = message(NFT_MSG_DELOBJ);
+    counter.text(NFTA_OBJ_TABLE, "ikefragd").text(NFTA_OBJ_NAME, "queued");
+    CHECK(note(chains, {counter}).unfinished);
+    CHECK_FALSE(note(chains, {counter, generation("nft")}).unfinished);
+    CHECK(note(chains, {counter, generation("nft"), counter}).unfinished);
+    CHECK_FALSE(note(chains, {}).unfinished);
 }
 
 TEST_CASE("table watch: others' business", "[kernel]") {
