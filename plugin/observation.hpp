@@ -91,6 +91,8 @@ struct Observation {
     TimePoint time;
     Leg leg = Leg::prerouting;
     std::variant<MessageSeen, DatagramLost, IcmpSeen, EspSeen, TcpFallbackSeen, CopiesLost> what;
+    /// `time` is when it was read: the kernel stamps nothing that this host sends, it may be older.
+    bool at_latest = false;
 };
 
 } // namespace ikefrag

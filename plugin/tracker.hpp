@@ -151,9 +151,11 @@ public:
 
     /// Takes an observation; its bytes are read now and not kept. Observations are followed in time
     /// order out of a window of TrackerLimits::reorder_window.
+    /// Bounds:  65 536 wait for expire(); beyond, the oldest is followed at once
     void feed(const Observation& observation);
 
-    /// Follows what has left the window, ends what timed out. In: `now` never goes back.
+    /// Follows what has left the window, ends what timed out. In: `now` never goes back; all that was
+    /// seen before it, less the window, was fed.
     void expire(TimePoint now);
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 

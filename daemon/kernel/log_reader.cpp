@@ -22,6 +22,22 @@ constexpr std::size_t buffer_bytes = std::size_t{256} << 10;
 
 } // namespace
 
+void estimate_times(std::span<Copy> copies, TimePoint& newest) noexcept {
+    // Copies come in the kernel's order.
+    std::optional<TimePoint> next;
+    for (auto copy = copies.rbegin(); copy != copies.rend(); ++copy) {
+        if (copy->stamped)
+            next = copy->time;
+        else if (next)
+            copy->time = *next;
+    }
+    for (auto& copy : copies) {
+        if (!copy.stamped && copy.leg == Leg::postrouting && newest != TimePoint{})
+            copy.time = newest;
+        newest = copy.time;
+    }
+}
+
 LogReader::LogReader(const LogSettings& settings, const Clock& clock)
     : clock_(&clock), socket_(NETLINK_NETFILTER), buffer_(buffer_bytes),
       domains_(std::make_shared<const InterfaceDomains>()) {
@@ -61,9 +77,6 @@ std::span<const Copy> LogReader::read() {
 }
 
 void LogReader::parse(std::size_t size) {
-    // Copies come in the kernel's order. One without a stamp (output, postrouting) is as old as the
-    // one before it in the same datagram; at the front, as the first stamped one behind it.
-    std::optional<TimePoint> time;
     const TimePoint now = clock_->now();
     const bool whole = each_message(Bytes(buffer_).first(size), [&](const nlmsghdr& message) {
         if (message.nlmsg_type == NLMSG_DONE) return;
@@ -73,23 +86,18 @@ void LogReader::parse(std::size_t size) {
             return;
         }
         count(packet->sequence);
-        const bool stamped = packet->stamp.has_value();
-        if (stamped && !time) {
-            time = clock_->of_stamp(*packet->stamp);
-            for (auto& earlier : copies_) earlier.time = *time;
-        } else if (stamped) {
-            time = clock_->of_stamp(*packet->stamp);
-        }
         const auto length = packet_length(packet->bytes);
         const std::uint32_t domain = domains_->of(packet->interface, packet->vlan);
         copies_.push_back({packet->bytes,
                            packet->leg,
-                           time.value_or(now),
+                           packet->stamp ? clock_->of_stamp(*packet->stamp) : now,
                            packet->interface,
                            domain,
-                           !length || *length > packet->bytes.size()});
+                           !length || *length > packet->bytes.size(),
+                           packet->stamp.has_value()});
     });
     if (!whole) counters_.unknown.add();
+    estimate_times(copies_, newest_);
 }
 
 void LogReader::count(std::optional<std::uint32_t> sequence) {

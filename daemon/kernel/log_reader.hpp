@@ -27,11 +27,22 @@ struct LogSettings {
 struct Copy {
     Bytes bytes; ///< from the IP header on
     Leg leg = Leg::prerouting;
-    TimePoint time;              ///< the kernel's stamp where there is one
+    TimePoint time;              ///< the kernel's stamp, else as estimate_times() says
     std::uint32_t interface = 0; ///< where it came in (output, postrouting: goes out); 0 unknown
     std::uint32_t domain = 0;    ///< VLAN or VRF, 0 none or unknown
     bool truncated = false;      ///< shorter than the packet
+    bool stamped = true;
 };
+
+/// Gives times to copies without a stamp: the kernel stamps what comes in, not what goes out.
+///
+/// What this host sends is no later than the next stamped copy of the datagram, or than its reading
+/// (the time it has when it comes here). What leaves after it came (postrouting) is as old as the
+/// copy before it, in an earlier datagram too: that is its own packet, or one close to it.
+///
+/// In:      copies of one datagram; `newest` the time of the last copy of the one before, 0 at
+/// first Out:     `newest` of this one
+void estimate_times(std::span<Copy> copies, TimePoint& newest) noexcept;
 
 /// Raised by the reader's thread, read by any.
 struct LogCounters {
@@ -77,6 +88,7 @@ private:
     std::uint32_t receive_buffer_ = 0;
     std::vector<std::uint8_t> buffer_;
     std::vector<Copy> copies_;
+    TimePoint newest_; ///< time of the last copy read
     std::uint32_t next_sequence_ = 0;
     std::uint64_t lost_untaken_ = 0;
     InterfaceDomainsPointer domains_;

@@ -76,18 +76,18 @@ void Observer::wait_for_copies() {
     });
 }
 
-void Observer::read_copies() {
+TimePoint Observer::read_copies() {
+    auto read_until = clock_.now();
     for (int i = 0; i < datagrams_a_turn; ++i) {
         const auto copies = log_.read();
         if (copies.empty()) break;
-        // What the workers let through before these copies came: an answer's copy must not move the
-        // tracker's window past its request, however late this thread is.
-        for (const auto& worker : pool_.workers()) drain(*worker);
         take_copies(copies);
+        if (i == datagrams_a_turn - 1) read_until = std::min(read_until, copies.back().time);
     }
     if (const auto lost = log_.take_lost(); lost != 0)
         take_observation({clock_.now(), Leg::prerouting, CopiesLost{lost}});
     schedule();
+    return read_until;
 }
 
 void Observer::take_copies(std::span<const Copy> copies) {
@@ -106,7 +106,10 @@ void Observer::take_copy(const Copy& copy) {
     packet.domain = copy.domain;
     packet.truncated = copy.truncated;
     if (copy.leg == Leg::prerouting) return gate_.feed(packet, copy.time, output_);
+    const auto before = output_.observations.size();
     const auto seen = observe_whole(*policy_, packet, copy.time, output_);
+    for (auto i = before; i < output_.observations.size(); ++i)
+        output_.observations[i].at_latest = copy.leg == Leg::output && !copy.stamped;
     // What goes out was counted when it came in.
     if (copy.leg != Leg::output) return;
     const auto family = copy.bytes[0] >> 4 == 6 ? Family::ipv6 : Family::ipv4;
@@ -139,15 +142,18 @@ void Observer::leave_workers() {
     recorder_.drain();
 }
 
-void Observer::drain(QueueWorker& worker) {
+TimePoint Observer::drain(QueueWorker& worker) {
     recorder_.drain();
     auto& queue = worker.observations();
+    auto read_until = clock_.now();
     for (int i = 0; i < observations_a_turn; ++i) {
         const auto observation = queue.pop();
-        if (!observation) return;
+        if (!observation) return read_until;
         take_observation(*observation);
+        // More than a turn's worth: the eventfd stays readable until all is drained.
+        if (i == observations_a_turn - 1) read_until = std::min(read_until, observation->time);
     }
-    // More than a turn's worth: the eventfd stays readable until all is drained.
+    return read_until;
 }
 
 void Observer::take_observation(const Observation& observation) {
@@ -159,8 +165,8 @@ void Observer::take_observation(const Observation& observation) {
 
 void Observer::catch_up() {
     const auto now = clock_.now();
-    read_copies();
-    for (const auto& worker : pool_.workers()) drain(*worker);
+    auto read_until = std::min(now, read_copies());
+    for (const auto& worker : pool_.workers()) read_until = std::min(read_until, drain(*worker));
     gate_.expire(now - copies_late, output_);
     for (const auto& observation : output_.observations) take_observation(observation);
     output_.clear();
@@ -169,7 +175,8 @@ void Observer::catch_up() {
     if (lost > observations_lost_)
         take_observation({now, Leg::prerouting, CopiesLost{lost - observations_lost_}});
     observations_lost_ = std::max(observations_lost_, lost);
-    tracker_.expire(now);
+    // What is left to be read is in time: the tracker's clock waits for it.
+    tracker_.expire(read_until);
     take_events();
     recorder_.expire(now);
     if (auto proven = tracker_.proven_sources(); proven != proven_) {

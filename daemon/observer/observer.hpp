@@ -82,10 +82,11 @@ public:
 
 private:
     void wait_for_copies();
-    void read_copies();
+    /// These two give the time up to which all was read.
+    TimePoint read_copies();
     void take_copies(std::span<const Copy> copies);
     void take_copy(const Copy& copy);
-    void drain(QueueWorker& worker);
+    TimePoint drain(QueueWorker& worker);
     void take_observation(const Observation& observation);
     void take_events();
     void take_event(const Event& event);

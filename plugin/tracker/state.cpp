@@ -48,9 +48,12 @@ Tracker::State::State(PolicyPointer initial,
 // Time ------------------------------------------------------------------------------------------
 
 void Tracker::State::feed(const Observation& observation) {
-    window_.add(read(observation));
-    latest_ = std::max(latest_, observation.time);
-    drain(latest_ - limits.reorder_window);
+    auto item = read(observation);
+    item.at_latest = observation.at_latest;
+    window_.add(std::move(item));
+    // What is late to be read is still in time: only expire() says that nothing older can come. A
+    // full window lets its oldest go.
+    drain(TimePoint::min());
 }
 
 void Tracker::State::expire(TimePoint now) {

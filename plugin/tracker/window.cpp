@@ -6,12 +6,51 @@
 
 namespace ikefrag {
 
+namespace {
+
+/// So far is looked back for the request that follows a response. On the host of a busy server some
+/// hundred messages are on their way at once.
+constexpr std::ptrdiff_t most_looked_at = 1024;
+
+const IkeHeader* version_2_header(const Item& item) noexcept {
+    const auto* message = std::get_if<MessageItem>(&item.what);
+    if (message == nullptr || !message->facts || message->facts->header.major != 2) return nullptr;
+    return &message->facts->header;
+}
+
+/// Whether `later` can only have been sent by somebody who had the response `unstamped` (RFC 7296
+/// §2.3: the next message id follows the answer to the one before).
+bool follows(const Item& later_item, const Item& unstamped) noexcept {
+    if (!unstamped.at_latest) return false;
+    const auto* response = version_2_header(unstamped);
+    const auto* later = version_2_header(later_item);
+    return response != nullptr && later != nullptr && response->is_response() &&
+           !later->is_response() && later->initiator_spi == response->initiator_spi &&
+           later->is_from_initiator() != response->is_from_initiator() &&
+           later->message_id > response->message_id;
+}
+
+} // namespace
+
 void ReorderWindow::add(Item item) {
-    const auto order = item.time;
-    const Waiting waiting{order, items_.make(std::move(item))};
     auto place = order_.end();
-    while (place != order_.begin() && std::prev(place)->order > order) --place;
-    order_.insert(place, waiting);
+    while (place != order_.begin() && std::prev(place)->order > item.time) --place;
+    if (item.at_latest) {
+        const auto begin = place - std::min(most_looked_at, place - order_.begin());
+        const auto later = std::find_if(begin, place, [&](const auto& waiting) {
+            return follows(items_.at(waiting.item), item);
+        });
+        if (later != place) item.time = later->order;
+        place = later;
+    }
+    // Mostly nothing is behind it.
+    const auto time = item.time;
+    for (auto behind = place; behind != order_.end(); ++behind) {
+        if (!follows(item, items_.at(behind->item))) continue;
+        behind->order = items_.at(behind->item).time = time;
+        place = std::rotate(place, behind, std::next(behind));
+    }
+    order_.insert(place, {time, items_.make(std::move(item))});
 }
 
 const Item* ReorderWindow::oldest(TimePoint until) const noexcept {

@@ -37,9 +37,11 @@ struct Item {
     TimePoint time;
     Leg leg = Leg::prerouting;
     std::variant<MessageItem, LostItem, IcmpItem, EspSeen, TcpFallbackSeen, CopiesLost> what;
+    bool at_latest = false; ///< as Observation's
 };
 
-/// Puts observations in the order of their time: they wait until nothing older can come.
+/// Puts observations in the order of their time: they wait until nothing older can come. A response
+/// that bears no stamp (`at_latest`) comes before the request that could only follow it.
 ///
 /// Bounds: holds at most `max_items`; the oldest then leaves early
 class ReorderWindow {
