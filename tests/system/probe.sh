@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # `ikefragctl probe` against real strongSwan, from the client's place: the path's MTU to the octet, with routers that say so and
 # routers that stay silent; whether fragments pass; 16430; cookies; closed and silent ports; and how little it sends.
+# waits
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 # shellcheck source=tests/lab/peers.sh
