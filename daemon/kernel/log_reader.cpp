@@ -22,7 +22,7 @@ constexpr std::size_t buffer_bytes = std::size_t{256} << 10;
 
 } // namespace
 
-void estimate_times(std::span<Copy> copies, TimePoint& newest) noexcept {
+void estimate_times(std::span<Copy> copies) noexcept {
     // Copies come in the kernel's order.
     std::optional<TimePoint> next;
     for (auto copy = copies.rbegin(); copy != copies.rend(); ++copy) {
@@ -31,11 +31,9 @@ void estimate_times(std::span<Copy> copies, TimePoint& newest) noexcept {
         else if (next)
             copy->time = *next;
     }
-    for (auto& copy : copies) {
-        if (!copy.stamped && copy.leg == Leg::postrouting && newest != TimePoint{})
-            copy.time = newest;
-        newest = copy.time;
-    }
+    for (std::size_t i = 1; i < copies.size(); ++i)
+        if (!copies[i].stamped && copies[i].leg == Leg::postrouting)
+            copies[i].time = copies[i - 1].time;
 }
 
 LogReader::LogReader(const LogSettings& settings, const Clock& clock)
@@ -97,7 +95,7 @@ void LogReader::parse(std::size_t size) {
                            packet->stamp.has_value()});
     });
     if (!whole) counters_.unknown.add();
-    estimate_times(copies_, newest_);
+    estimate_times(copies_);
 }
 
 void LogReader::count(std::optional<std::uint32_t> sequence) {

@@ -36,13 +36,12 @@ struct Copy {
 
 /// Gives times to copies without a stamp: the kernel stamps what comes in, not what goes out.
 ///
-/// What this host sends is no later than the next stamped copy of the datagram, or than its reading
-/// (the time it has when it comes here). What leaves after it came (postrouting) is as old as the
-/// copy before it, in an earlier datagram too: that is its own packet, or one close to it.
+/// They are no later than the next stamped copy of the datagram, or than its reading (the time they
+/// have when they come here). What leaves after it came (postrouting) is as old as the copy before
+/// it: that is its own packet, or one close to it.
 ///
-/// In:      copies of one datagram; `newest` the time of the last copy of the one before, 0 at
-/// first Out:     `newest` of this one
-void estimate_times(std::span<Copy> copies, TimePoint& newest) noexcept;
+/// In:      copies of one datagram, in the kernel's order
+void estimate_times(std::span<Copy> copies) noexcept;
 
 /// Raised by the reader's thread, read by any.
 struct LogCounters {
@@ -88,7 +87,6 @@ private:
     std::uint32_t receive_buffer_ = 0;
     std::vector<std::uint8_t> buffer_;
     std::vector<Copy> copies_;
-    TimePoint newest_; ///< time of the last copy read
     std::uint32_t next_sequence_ = 0;
     std::uint64_t lost_untaken_ = 0;
     InterfaceDomainsPointer domains_;
