@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # run.sh [--all] [--only REGEX] [--no-install]: installs what is missing, builds, and runs the tests.
 #
-#   --all         the slow ones too: those with a line "# slow" in their head, TSan, clang-tidy over everything
+#   --all         the slow ones too: those with a line "# slow" in their head, line coverage of
+#                 plugin/, callgrind, TSan, clang-tidy over everything
 #   --only REGEX  only the steps and system tests whose name matches (build is: build-dev, build-release)
 #   --no-install  do not install packages
 #
@@ -18,7 +19,7 @@ while [ $# -gt 0 ]; do
     --all) all=yes ;;
     --only) only=${2:-.}; shift ;;
     --no-install) install=no ;;
-    *) sed -n '3,14p' "$0" | cut -c 3-; exit 2 ;;
+    *) sed -n '3,15p' "$0" | cut -c 3-; exit 2 ;;
     esac
     shift
 done
@@ -187,6 +188,7 @@ elif [ $all = yes ] && wanted gate-proofs; then
 fi
 if [ $all = no ]; then step fuzz 700 tests/fuzz/run.sh 0; else step fuzz 1500 tests/fuzz/run.sh 1; fi
 if [ $all = yes ]; then
+    step coverage 900 tests/coverage.sh
     step cost 400 tests/bench/cost.sh
     if step build-tsan 1500 bash -c 'build tsan'; then unit_tests tsan; fi
     step lint 2400 tests/check/lint.sh --all

@@ -14,6 +14,8 @@
     packets.py flood FILE.pcap one|many|net48|server NUMBER
         Writes a capture of first fragments whose tails never come: from one source, from 10 000, from one IPv6 /48 (each from a
         /64 of its own), or with the server's own address as source and ever other clients as destination.
+    packets.py openings FILE.pcap NUMBER
+        Writes a capture of so many IKE_SA_INITs, each from a client of its own.
     packets.py strays FILE.pcap
         Writes a capture of fragments that `exclusive` lets nobody send: other ports, protocols and addresses, with and without a
         handshake of the same pair before (ids from 40000 on); and one of IKE with a header that hides it (id 41000).
@@ -225,6 +227,12 @@ def flood(kind, number):
         yield fragments(source, destination, udp(source, destination, 500, 500, ike(3000, n)), 1 + n % 65535, 600)[0]
 
 
+def openings(number):
+    for n in range(number):
+        client = "172.%d.%d.%d" % (16 + n // 62500, n // 250 % 250, 1 + n % 250)
+        yield ipv4(client, SRV4, udp(client, SRV4, 500, 500, sa_init(n)), 1 + n % 65535)
+
+
 STRANGER4, STRANGER6 = "10.99.2.77", "fd99:2::77"
 
 
@@ -356,6 +364,9 @@ def main():
     four.add_argument("file")
     four.add_argument("number", type=int)
     four.add_argument("size", type=int, nargs="?", default=200)
+    seven = commands.add_parser("openings")
+    seven.add_argument("file")
+    seven.add_argument("number", type=int)
     six = commands.add_parser("strays")
     six.add_argument("file")
     five = commands.add_parser("flood")
@@ -369,6 +380,8 @@ def main():
         play(a.file, a.device, a.pause, a.rate, a.seconds)
     elif a.command == "strays":
         write_pcap(a.file, list(strays()))
+    elif a.command == "openings":
+        write_pcap(a.file, list(openings(a.number)))
     elif a.command == "flood":
         write_pcap(a.file, list(flood(a.kind, a.number)))
     elif a.command == "heads":

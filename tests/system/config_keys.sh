@@ -31,7 +31,6 @@ file = \"$LAB_DIR/events.log\"
 format = \"text\""
 set_key listen '"127.0.0.1:9999"'
 set_key socket "\"$LAB_DIR/another.sock\""
-mkdir "$LAB_DIR/another-state"
 set_key directory "\"$LAB_DIR/another-state\""
 # A mark that was there before, and the fragments that leave with both.
 in_ns fw nft -f - << 'X'
@@ -76,6 +75,7 @@ handshake_ends v4
 lab_stop ikefragd
 # key: [state] directory
 check "state.directory: peers.db is there" test -s "$LAB_DIR/another-state/peers.db"
+equal "state.directory: nobody else's to read, and neither is peers.db" "700 600" "$(stat -c %a "$LAB_DIR/another-state" "$LAB_DIR/another-state/peers.db" | xargs)"
 equal "state.directory: and nowhere else" no "$(test -e "$LAB_DIR/state/peers.db" && echo yes || echo no)"
 
 # ---------------------------------------------------------------- how long a peer is remembered

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <thread>
@@ -58,7 +59,10 @@ public:
         arguments.insert(arguments.begin(), {"--socket", path_});
         return run_ctl(arguments);
     }
-    std::vector<json::object> requests; ///< read it when no command runs
+    [[nodiscard]] json::object last_request() const {
+        const std::lock_guard lock(mutex_);
+        return last_request_;
+    }
 
 private:
     void serve() {
@@ -72,7 +76,10 @@ private:
             const auto request = json::parse(line, error);
             std::string text = "garbage\n";
             if (!error && request.is_object()) {
-                requests.push_back(request.get_object());
+                {
+                    const std::lock_guard lock(mutex_);
+                    last_request_ = request.get_object();
+                }
                 text = answer_(request.get_object()) + '\n';
             }
             (void)!::write(client, text.data(), text.size());
@@ -84,6 +91,8 @@ private:
     char directory_[32] = "/tmp/ikefrag-test-XXXXXX";
     std::string path_;
     int listener_ = -1;
+    mutable std::mutex mutex_;
+    json::object last_request_;
     std::thread thread_;
 };
 
@@ -159,7 +168,7 @@ TEST_CASE("ctl live: lists, newest last, with what was asked for", "[ctl]") {
     CHECK(list.out.find("192.0.2.1") < list.out.find("192.0.2.2"));
     CHECK(contains(list.out, "established (esp)"));
     CHECK(contains(list.out, "and 3 older ones"));
-    CHECK(json::serialize(daemon.requests.back()) ==
+    CHECK(json::serialize(daemon.last_request()) ==
           R"({"address":"192.0.2.0","outcome":"failed","limit":2,"command":"handshakes"})");
 
     const auto raw = daemon.ctl({"handshakes", "--json"});
@@ -167,14 +176,14 @@ TEST_CASE("ctl live: lists, newest last, with what was asked for", "[ctl]") {
 
     const auto csv = daemon.ctl({"peers", "--missing-fragmentation", "--csv"});
     CHECK(csv.code == 0);
-    CHECK(daemon.requests.back().at("missing_fragmentation") == true);
+    CHECK(daemon.last_request().at("missing_fragmentation") == true);
     CHECK(contains(csv.out, "\"'=cmd|"));
     CHECK_FALSE(contains(csv.out, "\x1b"));
     CHECK(std::count(csv.out.begin(), csv.out.end(), '\n') == 2);
     CHECK_FALSE(contains(daemon.ctl({"peers"}).out, "\x1b"));
 
     const auto found = daemon.ctl({"diagnoses", "--open"});
-    CHECK(daemon.requests.back().at("open") == true);
+    CHECK(daemon.last_request().at("open") == true);
     CHECK(contains(found.out, "D04 auth_partial_ipfrag"));
     CHECK(contains(found.out, "HKLM:\\SYSTEM"));
     CHECK_FALSE(contains(found.out, "\x1b"));
@@ -242,7 +251,7 @@ TEST_CASE("ctl live: explain, mode, reload, metrics, forget, report", "[ctl]") {
         });
     });
     CHECK(daemon.ctl({"explain", "192.0.2.1"}).out == "the text\n");
-    CHECK(daemon.requests.back().at("target") == "192.0.2.1");
+    CHECK(daemon.last_request().at("target") == "192.0.2.1");
     CHECK(json::parse(daemon.ctl({"explain", "0011223344556677", "--json"}).out).at("format") == 1);
     CHECK(daemon.ctl({"metrics"}).out == "the text\n");
     CHECK(daemon.ctl({"mode", "exclusive"}).out == "mode is now exclusive (was observe)\n");
@@ -250,11 +259,11 @@ TEST_CASE("ctl live: explain, mode, reload, metrics, forget, report", "[ctl]") {
     CHECK(daemon.ctl({"reload"}).out ==
           "reloaded: 4 rules, 1 servers, configuration ab\nnote: a note\n");
     CHECK(daemon.ctl({"peers", "forget", "192.0.2.1"}).out == "forgotten: 192.0.2.1\n");
-    CHECK(daemon.requests.back().at("address") == "192.0.2.1");
+    CHECK(daemon.last_request().at("address") == "192.0.2.1");
     CHECK(contains(daemon.ctl({"status"}).out, "guard"));
     const std::string page = "/tmp/ikefrag-test-report-" + std::to_string(getpid());
     CHECK(daemon.ctl({"report", "--since", "24h", "--server", "vpn1", "-o", page}).code == 0);
-    CHECK(daemon.requests.back().at("since_seconds") == 86'400);
+    CHECK(daemon.last_request().at("since_seconds") == 86'400);
     CHECK(unlink(page.c_str()) == 0);
     CHECK(daemon.ctl({"report", "--since", "tomorrow", "-o", page}).code == 2);
 }

@@ -21,7 +21,7 @@ Buffer error(Family family, std::uint8_t type, std::uint8_t code, std::uint32_t 
                 static_cast<std::uint8_t>(rest >> 16),
                 static_cast<std::uint8_t>(rest >> 8),
                 static_cast<std::uint8_t>(rest)};
-    icmp.insert(icmp.end(), quote.begin(), quote.end());
+    icmp = icmp + Buffer(quote.begin(), quote.end());
     const bool four = family == Family::ipv4;
     const Ends ends{.source = address(four ? "192.0.2.254" : "2001:db8:ff::1"),
                     .destination = (four ? flow4() : flow6()).ends.source};

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A spoofer teaches nothing: 30 000 IKE_SA_INITs of ever other clients, none of which ever receives, leave no peer in peers.db, few
+# lines in log and event file, no more captures than may be, and a daemon of the same size; the next real client is learned as ever.
+# slow
+# limit 400
+# shellcheck source=tests/lab/lab.sh
+. "$(dirname "$0")/../lab/lab.sh"
+lab_begin swanctl pki charon-systemd
+lab_links_up
+peers_start FRAG=no # a real server: it answers what it can
+ikefragd_start guard EXTRA="[capture]
+enabled = true
+[events]
+file = \"$LAB_DIR/events.json\""
+pid=${lab_pids[ikefragd]}
+resident() { awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"; }
+compare "idle: KiB resident" "$(resident)" -le 20480
+handshake v4
+handshake_ends v4
+peers_before=$(ctl peers --json | jq '.peers | length')
+
+"$lab_source/packets.py" openings "$LAB_DIR/openings.pcap" 30000
+in_ns cli "$lab_source/packets.py" play "$LAB_DIR/openings.pcap" eth0 --rate 3000 --seconds 10 > /dev/null
+# All are over: unanswered for a minute, or pushed out by later ones.
+lab_wait 100 metric_reaches ikefrag_handshakes_in_progress -le 5 || true
+compare "it saw the flood" "$(metric ikefrag_handshakes_started_total)" -ge 20000
+equal "peers known" "$peers_before" "$(ctl peers --json | jq '.peers | length')"
+equal "peers in peers.db" "$peers_before" "$(python3 -c 'import sqlite3, sys
+print(sqlite3.connect(sys.argv[1]).execute("select count(*) from peer").fetchone()[0])' "$LAB_DIR/state/peers.db")"
+compare "lines in the log" "$(wc -l < "$LAB_DIR/ikefragd.log")" -le 200
+compare "events written" "$(wc -l < "$LAB_DIR/events.json")" -le 3000
+lab_wait 70 grep -q suppressed "$LAB_DIR/events.json" || true
+compare "… and those left out are told" "$(grep -c suppressed "$LAB_DIR/events.json" || true)" -ge 1
+compare "captures kept of them: as many as may be" "$(find "$LAB_DIR/state" -name '*.pcapng' | wc -l)" -le 100
+compare "KiB resident, the ring of captures among them" "$(resident)" -le 98304
+check "a real client afterwards" handshake v6
+lab_wait 5 test "$(ctl peers --json | jq '.peers | length')" -gt "$peers_before" || true
+compare "… is learned" "$(ctl peers --json | jq '.peers | length')" -gt "$peers_before"
