@@ -154,8 +154,8 @@ public:
     /// Bounds:  65 536 wait for expire(); beyond, the oldest is followed at once
     void feed(const Observation& observation);
 
-    /// Follows what has left the window, ends what timed out. In: `now` never goes back; all that was
-    /// seen before it, less the window, was fed.
+    /// Follows what has left the window, ends what timed out. In: `now` never goes back; all that
+    /// was seen before it, less the window, was fed.
     void expire(TimePoint now);
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
