@@ -19,7 +19,7 @@ demo='iproute2 iptables nftables ethtool procps util-linux python3 tcpdump curl 
   strongswan-swanctl strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins
   libcharon-extauth-plugins'
 tests='git clang libclang-rt-14-dev clang-format clang-tidy tshark prometheus ike-scan sqlite3 shellcheck libtins-dev binutils file'
-package='debhelper fakeroot dpkg-dev lintian git'
+package='build-essential debhelper fakeroot dpkg-dev lintian git'
 all='valgrind gcovr chromium mmdebstrap systemd-container man-db bash-completion'
 
 case "${1:-build}" in

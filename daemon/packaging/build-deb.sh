@@ -23,7 +23,7 @@ while [ $# -gt 0 ]; do
 done
 for program in cmake dpkg-buildpackage dh; do
     if ! command -v $program > /dev/null; then
-        echo "build-deb.sh: $program is not installed: apt install debhelper dpkg-dev fakeroot lintian" >&2
+        echo "build-deb.sh: $program is not installed: run daemon/install-deps.sh package as root" >&2
         exit 1
     fi
 done
