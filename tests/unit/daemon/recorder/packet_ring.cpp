@@ -131,7 +131,8 @@ TEST_CASE("packet ring: a flood of one pair does not push out others", "[recorde
     PacketRing ring(capacity, 60s);
     CHECK(ring.add(recorded(packet_of(1, 1000), start)));
     std::size_t taken = 0;
-    for (int i = 0; i < 10'000; ++i) taken += std::size_t{ring.add(recorded(packet_of(2, 1400), start))};
+    for (int i = 0; i < 10'000; ++i)
+        taken += std::size_t{ring.add(recorded(packet_of(2, 1400), start))};
     CHECK(taken * 1420 <= capacity / 8);
     CHECK(taken > 50);
     CHECK(all_of(ring, 1).size() == 1);
