@@ -47,15 +47,18 @@ void find_offer_unanswered(const Scene& scene, Drafts& out) {
         (theirs != Fragmentation::none && theirs != Fragmentation::cisco))
         return;
     scene.server.mark(handshake.number, view.now).offer_unanswered = true;
-    std::set<IpAddress> clients;
-    for (const auto& mark : scene.server.marks())
-        if (mark.offer_unanswered) clients.insert(mark.client);
     const auto* big = first_by_ip(view);
     const bool lost = out.has("D04") || out.has("D05");
-    if (big == nullptr && !lost &&
-        (clients.size() < offer_clients ||
-         !may_tell(scene.server.offer_told, handshake.number, view.now, offer_pause)))
-        return;
+    const bool by_number = big == nullptr && !lost;
+    std::set<IpAddress> clients;
+    if (by_number) {
+        auto& told = scene.server.offer_told;
+        if (!may_tell(told, handshake.number, view.now, offer_pause)) return;
+        for (const auto& mark : scene.server.marks())
+            if (mark.offer_unanswered) clients.insert(mark.client);
+        if (clients.size() < offer_clients || !tell(told, handshake.number, view.now, offer_pause))
+            return;
+    }
     std::string consequence;
     if (lost)
         consequence = ", and those are lost";

@@ -502,6 +502,12 @@ static_assert(std::size(rows) == 35);
 std::span<const Diagnosis> catalogue() noexcept { return rows; }
 
 const Diagnosis* find_diagnosis(std::string_view id_or_slug) noexcept {
+    // "D01" is the first row, and so on: detectors ask by id, for each finding they make.
+    if (id_or_slug.size() == 3 && id_or_slug[0] == 'D') {
+        const auto number = (id_or_slug[1] - '0') * 10 + (id_or_slug[2] - '0');
+        if (number >= 1 && number <= int{std::size(rows)} && rows[number - 1].id == id_or_slug)
+            return &rows[number - 1];
+    }
     const auto* found = std::ranges::find_if(
         rows, [&](const Diagnosis& row) { return row.id == id_or_slug || row.slug == id_or_slug; });
     return found == std::end(rows) ? nullptr : found;

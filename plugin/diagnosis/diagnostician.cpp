@@ -73,7 +73,7 @@ public:
     void look(const Handshake& handshake, TimePoint now);
     void keep_sums(const View& view, ServerSums& server);
     void apply(const View& view, Drafts& drafts);
-    void take(const View& view, const Draft& draft);
+    void take(const View& view, Draft& draft);
     void withdraw_missing(const View& view, const Drafts& drafts);
     void note(Change change, const Finding& finding, TimePoint time) {
         steps.push_back({change, finding, time});
@@ -100,6 +100,7 @@ public:
     Strays strays;
     std::map<std::uint64_t, Watch> watches; ///< handshakes that were looked at and go on
     std::vector<Step> steps;
+    SpareSteps spare;
 };
 
 Diagnostician::Diagnostician(PolicyPointer policy, std::size_t max_findings)
@@ -132,7 +133,7 @@ void Diagnostician::State::keep_sums(const View& view, ServerSums& server) {
 }
 
 void Diagnostician::State::look(const Handshake& handshake, TimePoint now) {
-    const View view(handshake, *policy, now);
+    const View view(handshake, *policy, now, spare);
     auto& server = sums.server(handshake.server_index, handshake.server.address, now);
     keep_sums(view, server);
     Drafts drafts;
@@ -149,7 +150,7 @@ void Diagnostician::State::look(const Handshake& handshake, TimePoint now) {
     apply(view, drafts);
 }
 
-void Diagnostician::State::take(const View& view, const Draft& draft) {
+void Diagnostician::State::take(const View& view, Draft& draft) {
     const auto& handshake = view.handshake;
     auto* finding = store.find(handshake.number, *draft.diagnosis);
     const bool fresh = finding == nullptr;
@@ -167,7 +168,7 @@ void Diagnostician::State::take(const View& view, const Draft& draft) {
     made.updated = view.now;
     made.sentence = phrase(draft.diagnosis->sentence, draft, view);
     made.remedy = phrase(draft.diagnosis->remedy, draft, view);
-    made.evidence = draft.evidence;
+    made.evidence = std::move(draft.evidence);
     if (fresh) {
         note(Change::opened, store.add(std::move(made)), view.now);
         return;
@@ -192,8 +193,9 @@ void Diagnostician::State::withdraw_missing(const View& view, const Drafts& draf
 
 void Diagnostician::State::apply(const View& view, Drafts& drafts) {
     withdraw_missing(view, drafts);
-    std::ranges::sort(drafts.all(), {}, [](const Draft& draft) { return draft.diagnosis; });
-    for (const auto& draft : drafts.all()) take(view, draft);
+    if (drafts.all().size() > 1)
+        std::ranges::sort(drafts.all(), {}, [](const Draft& draft) { return draft.diagnosis; });
+    for (auto& draft : drafts.all()) take(view, draft);
     if (!view.handshake.ended) return;
     for (auto* finding : store.of(view.handshake.number)) {
         if (finding->closed) continue;
@@ -251,6 +253,7 @@ void Diagnostician::set_fragment_drops(const FragmentDrops& drops) {
 }
 
 std::vector<Diagnostician::Step> Diagnostician::take_steps() {
+    if (state_->steps.empty()) return {};
     return std::exchange(state_->steps, {});
 }
 

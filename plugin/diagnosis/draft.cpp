@@ -18,6 +18,8 @@ constexpr std::array<std::string_view, 22> ranks{
     "D29", "D30", "D24", "D18", "D16", "D04", "D05", "D11", "D12", "D10", "D28",
     "D27", "D19", "D20", "D21", "D23", "D22", "D25", "D08", "D07", "D06", "D09"};
 
+constexpr std::size_t usual_values = 4;
+
 std::size_t number_in(const Draft& draft, std::string_view name) {
     for (const auto& [key, value] : draft.values) {
         if (key != name) continue;
@@ -33,8 +35,8 @@ std::string common_value(std::string_view name, const Draft& draft, const View& 
     const auto& server = view.handshake.server_side.vendor;
     const bool by_server = draft.actor == Actor::server || draft.actor == Actor::server_network;
     const auto mtu = number_in(draft, "mtu");
-    if (name == "client") return view.client;
-    if (name == "server") return view.server;
+    if (name == "client") return view.client();
+    if (name == "server") return view.server();
     if (name == "server_on") return server_on_text(server, client);
     if (name == "client_on") return client_on_text(client);
     if (name == "server_size") return size_text(server, mtu);
@@ -53,8 +55,12 @@ Draft& Drafts::add(std::string_view id, Actor actor, Confidence confidence) {
     const auto* diagnosis = find_diagnosis(id);
     assert(diagnosis != nullptr && !has(id));
     assert(std::ranges::find(diagnosis->actors, actor) != diagnosis->actors.end());
-    drafts_.push_back({diagnosis, confidence, actor, {}, {}});
-    return drafts_.back();
+    auto& draft = drafts_.emplace_back();
+    draft.diagnosis = diagnosis;
+    draft.confidence = confidence;
+    draft.actor = actor;
+    draft.values.reserve(usual_values);
+    return draft;
 }
 
 bool Drafts::has(std::string_view id) const noexcept {
@@ -87,7 +93,7 @@ void settle(const Scene& scene, Drafts& drafts) {
 }
 
 std::string phrase(std::string_view text, const Draft& draft, const View& view) {
-    return fill(text, [&](std::string_view name) {
+    return fill(text, [&](std::string_view name) -> std::string {
         for (const auto& [key, value] : draft.values)
             if (key == name) return value;
         return common_value(name, draft, view);

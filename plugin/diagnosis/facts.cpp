@@ -5,18 +5,21 @@
 #include "plugin/diagnosis/wording.hpp"
 
 #include <algorithm>
+#include <utility>
 
 // How it went, and what many attempts say together: D31, D32, D35.
 namespace ikefrag {
 namespace {
 
 constexpr std::size_t min_gaps = 3;
+constexpr std::size_t usual_way = 128;
 constexpr std::uint32_t group_attempts = 20;
 constexpr Duration group_pause = std::chrono::hours(24);
 
 std::vector<TimePoint> repeat_times(const Step& step) {
-    // Repeats with a cookie or another group are new messages, not repeats.
     std::vector<TimePoint> times;
+    if (step.sent.size() <= min_gaps) return times;
+    // Repeats with a cookie or another group are new messages, not repeats.
     for (const auto* message : step.sent) {
         if (!step.is_try(*message)) continue;
         if (times.empty() || message->retransmit || !message->complete)
@@ -53,23 +56,33 @@ void find_pattern(const Scene& scene, Drafts& out) {
     }
 }
 
+void append_way(std::string& text,
+                const FragmentSet* set,
+                const std::vector<const MessageRecord*>& messages) {
+    if (set != nullptr) {
+        text.append(std::to_string(set->total)).append(" ");
+        text.append(transport_text(set->transport)).append(", ");
+        text.append(std::to_string(set->bytes)).append(" octets");
+        return;
+    }
+    const auto message = std::ranges::find_if(
+        messages, [](const MessageRecord* candidate) { return candidate->complete; });
+    if (message == messages.end()) {
+        text += "not seen";
+        return;
+    }
+    if ((*message)->ip_fragments > 0)
+        text.append(std::to_string((*message)->ip_fragments)).append(" IP fragments, ");
+    text.append(std::to_string((*message)->message_bytes)).append(" octets");
+}
+
 std::string way_text(const Step& step) {
-    const auto part = [](const FragmentSet* set,
-                         const std::vector<const MessageRecord*>& messages) {
-        if (set != nullptr)
-            return std::to_string(set->total) + " " + std::string(transport_text(set->transport)) +
-                   ", " + std::to_string(set->bytes) + " octets";
-        for (const auto* message : messages) {
-            if (!message->complete) continue;
-            if (message->ip_fragments > 0)
-                return std::to_string(message->ip_fragments) + " IP fragments, " +
-                       std::to_string(message->message_bytes) + " octets";
-            return std::to_string(message->message_bytes) + " octets";
-        }
-        return std::string("not seen");
-    };
-    return exchange_text(step.exchange) + " " + part(step.set, step.sent) +
-           (step.answer_expected ? ", answer " + part(step.answer_set, step.answered) : "");
+    std::string text;
+    text.reserve(usual_way);
+    text.append(exchange_text(step.exchange)).append(" ");
+    append_way(text, step.set, step.sent);
+    if (step.answer_expected) append_way(text += ", answer ", step.answer_set, step.answered);
+    return text;
 }
 
 void find_success(const Scene& scene, Drafts& out) {
@@ -88,14 +101,17 @@ void find_success(const Scene& scene, Drafts& out) {
     if (first == nullptr) return;
     const auto end = last->answer_times.empty() ? last->tries.back() : last->answer_times.front();
     std::string how = way_text(*first);
-    if (rounds > 1) how += "; " + std::to_string(rounds) + " rounds";
-    how += handshake.retransmits == 0 ? std::string("; no repeats")
-                                      : "; " + number_text(handshake.retransmits, "repeat");
+    if (rounds > 1) how.append("; ").append(std::to_string(rounds)).append(" rounds");
+    if (handshake.retransmits == 0)
+        how += "; no repeats";
+    else
+        how.append("; ").append(number_text(handshake.retransmits, "repeat"));
     how += handshake.esp_seen ? "; ESP seen" : "; a later exchange seen";
     auto& draft = out.add("D32", Actor::unknown, Confidence::high)
                       .with("version", std::to_string(handshake.version))
                       .with("duration", seconds_text(end - view.start))
-                      .with("how", how);
+                      .with("how", std::move(how));
+    draft.evidence.reserve(2);
     draft.evidence.push_back(evidence_text(first->best(), view.start));
     if (!last->answered.empty())
         draft.evidence.push_back(evidence_text(*last->answered.front(), view.start));
@@ -104,20 +120,21 @@ void find_success(const Scene& scene, Drafts& out) {
 void find_group(const Scene& scene, Drafts& out) {
     const auto& view = scene.view;
     if (!view.handshake.ended || view.handshake.outcome != Outcome::failed) return;
-    const auto name = group_of(view.handshake.client.address, view.policy);
+    const auto group = group_of(view.handshake.client.address, view.policy);
     const auto& groups = scene.server.groups();
-    const auto at = groups.find(name);
+    const auto at = groups.find(group);
     if (at == groups.end() || at->second.total < group_attempts) return;
     GroupCount others;
     for (const auto& [other, count] : groups) {
-        if (other == name) continue;
+        if (other == group) continue;
         others.total += count.total;
         others.failed += count.failed;
     }
     if (others.total < group_attempts || at->second.failed * 2 < at->second.total ||
         others.failed * 10 > others.total ||
-        !may_tell(scene.server.group_told, view.handshake.number, view.now, group_pause))
+        !tell(scene.server.group_told, view.handshake.number, view.now, group_pause))
         return;
+    const auto name = to_string(group);
     auto& draft = out.add("D35", Actor::client_network, confidence_of(view, Confidence::medium))
                       .with("failed", std::to_string(at->second.failed))
                       .with("total", std::to_string(at->second.total))

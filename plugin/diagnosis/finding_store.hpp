@@ -33,15 +33,19 @@ public:
 private:
     using Key = std::pair<std::uint64_t, std::size_t>; ///< handshake, row of the catalogue
     static Key key(std::uint64_t handshake, const Diagnosis& diagnosis) noexcept;
-    std::map<Key, Finding>& part(FindingKind kind) noexcept {
+    using Findings = std::map<Key, Finding>;
+    static constexpr std::size_t few = 4;
+    /// The first of a handshake, or what comes after where it would be.
+    static Findings::iterator first_of(Findings& findings, std::uint64_t handshake);
+    Findings& part(FindingKind kind) noexcept {
         return kind == FindingKind::fact ? facts_ : others_;
     }
     void make_room();
 
     std::size_t max_;
     std::size_t evicted_ = 0;
-    std::map<Key, Finding> facts_;
-    std::map<Key, Finding> others_;
+    Findings facts_;
+    Findings others_;
 };
 
 } // namespace ikefrag

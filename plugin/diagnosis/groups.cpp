@@ -6,18 +6,27 @@
 namespace ikefrag {
 namespace {
 
-bool is_carrier(const IpAddress& client) {
+bool is_carrier(const IpAddress& client) noexcept {
     static const auto shared = parse_prefix("100.64.0.0/10"); // RFC 6598
     return shared && shared->contains(client);
 }
 
 } // namespace
 
-std::string group_of(const IpAddress& client, const Policy& policy) {
-    const auto transition = transition_of(client, policy).transition;
-    if (transition != Transition::native) return std::string(to_string(transition)) + " clients";
-    if (is_carrier(client)) return "clients behind carrier-grade NAT (100.64.0.0/10)";
-    return "clients of " + to_string(prefix_of(client, client.family == Family::ipv4 ? 16 : 32));
+ClientGroup group_of(const IpAddress& client, const Policy& policy) noexcept {
+    ClientGroup group;
+    group.transition = transition_of(client, policy).transition;
+    group.carrier = group.transition == Transition::native && is_carrier(client);
+    if (group.transition == Transition::native && !group.carrier)
+        group.network = prefix_of(client, client.family == Family::ipv4 ? 16 : 32);
+    return group;
+}
+
+std::string to_string(const ClientGroup& group) {
+    if (group.transition != Transition::native)
+        return std::string(to_string(group.transition)) + " clients";
+    if (group.carrier) return "clients behind carrier-grade NAT (100.64.0.0/10)";
+    return "clients of " + to_string(group.network);
 }
 
 std::string group_hint(const IpAddress& client, const Policy& policy) {

@@ -3,6 +3,7 @@
 
 #include "plugin/address.hpp"
 #include "plugin/policy.hpp"
+#include "plugin/words.hpp"
 
 #include <string>
 
@@ -10,7 +11,15 @@ namespace ikefrag {
 
 /// The group a client counts in for D35: its transition technology, carrier-grade NAT, or its /16
 /// (IPv4) or /32 (IPv6).
-[[nodiscard]] std::string group_of(const IpAddress& client, const Policy& policy);
+struct ClientGroup {
+    Transition transition = Transition::native;
+    bool carrier = false;
+    Prefix network; ///< of native clients that are behind no carrier's NAT
+    auto operator<=>(const ClientGroup&) const = default;
+};
+[[nodiscard]] ClientGroup group_of(const IpAddress& client, const Policy& policy) noexcept;
+/// "clients of 198.51.0.0/16"
+[[nodiscard]] std::string to_string(const ClientGroup& group);
 /// What usually helps such a group.
 [[nodiscard]] std::string group_hint(const IpAddress& client, const Policy& policy);
 

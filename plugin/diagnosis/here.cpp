@@ -57,7 +57,7 @@ void find_refused(const Scene& scene, Drafts& out) {
                 out.add("D30", Actor::unknown, confidence_of(view, Confidence::medium))
                     .with("source", view.side_text(first.direction))
                     .with("destination",
-                          first.direction == Direction::to_server ? view.server : view.client)
+                          first.direction == Direction::to_server ? view.server() : view.client())
                     .with("detail", std::string(attack_text(first.reason)))
                     .with("count", count_text(attacks.size()));
             cite(draft, attacks, view.start);
@@ -163,13 +163,13 @@ void find_reordered(const Scene& scene, Drafts& out) {
         if (message.reordered && message.complete && !message.refused)
             reordered.push_back(&message);
     if (reordered.empty() ||
-        !may_tell(scene.server.order_told, view.handshake.number, view.now, order_pause))
+        !tell(scene.server.order_told, view.handshake.number, view.now, order_pause))
         return;
-    auto& draft =
-        out.add("D34", Actor::unknown, Confidence::high)
-            .with("destination",
-                  reordered.front()->direction == Direction::to_server ? view.server : view.client)
-            .with("count", count_text(reordered.size()));
+    auto& draft = out.add("D34", Actor::unknown, Confidence::high)
+                      .with("destination",
+                            reordered.front()->direction == Direction::to_server ? view.server()
+                                                                                 : view.client())
+                      .with("count", count_text(reordered.size()));
     cite(draft, reordered, view.start);
 }
 

@@ -76,7 +76,7 @@ void find_path_mtu(const Scene& scene, Drafts& out) {
                     network_of(lowest->direction),
                     confidence_of(view, odd ? Confidence::low : Confidence::high))
                 .with("towards",
-                      lowest->direction == Direction::to_server ? view.server : view.client)
+                      lowest->direction == Direction::to_server ? view.server() : view.client())
                 .with("mtu", std::to_string(lowest->mtu))
                 .with("source", "ICMP from " + to_string(lowest->reporter))
                 .with("sender_size", size_text(view.sender(lowest->direction).vendor, lowest->mtu));
@@ -99,7 +99,7 @@ void find_path_mtu(const Scene& scene, Drafts& out) {
                                                             : Actor::server_network,
                 confidence_of(view, Confidence::medium))
             .with("towards",
-                  smallest->direction == Direction::to_server ? view.server : view.client)
+                  smallest->direction == Direction::to_server ? view.server() : view.client())
             .with("mtu", std::to_string(first))
             .with("source",
                   "its first IP fragments have " + std::to_string(first) +

@@ -257,7 +257,7 @@ void find_dead_port(const Scene& scene, Drafts& out) {
         if (mark.unanswered) clients.insert(mark.client);
     }
     if (clients.size() < min_clients ||
-        !may_tell(scene.server.dead_told, view.handshake.number, view.now, dead_pause))
+        !tell(scene.server.dead_told, view.handshake.number, view.now, dead_pause))
         return;
     const bool left = view.seen_leaving(Direction::to_server);
     auto& draft = out.add("D08",

@@ -13,8 +13,15 @@ constexpr std::size_t max_times = 8;
 
 } // namespace
 
-bool may_tell(std::optional<Told>& told, std::uint64_t handshake, TimePoint now, Duration pause) {
-    if (told && told->handshake != handshake && now < told->time + pause) return false;
+bool may_tell(const std::optional<Told>& told,
+              std::uint64_t handshake,
+              TimePoint now,
+              Duration pause) noexcept {
+    return !told || told->handshake == handshake || now >= told->time + pause;
+}
+
+bool tell(std::optional<Told>& told, std::uint64_t handshake, TimePoint now, Duration pause) {
+    if (!may_tell(told, handshake, now, pause)) return false;
     if (!told || told->handshake != handshake) told = Told{now, handshake};
     return true;
 }
@@ -23,7 +30,12 @@ AttemptMark& ServerSums::mark(std::uint64_t number, TimePoint now) {
     while (!marks_.empty() &&
            (marks_.size() > max_attempts || marks_.front().time < now - mark_life))
         marks_.pop_front();
-    auto at = std::ranges::lower_bound(marks_, number, {}, &AttemptMark::number);
+    // Nearly always one of the newest.
+    for (std::size_t back = 1; back <= std::min<std::size_t>(marks_.size(), 4); ++back)
+        if (auto& mark = marks_[marks_.size() - back]; mark.number == number) return mark;
+    auto at = marks_.empty() || marks_.back().number < number
+                  ? marks_.end()
+                  : std::ranges::lower_bound(marks_, number, {}, &AttemptMark::number);
     if (at != marks_.end() && at->number == number) return *at;
     AttemptMark mark;
     mark.number = number;
@@ -31,7 +43,7 @@ AttemptMark& ServerSums::mark(std::uint64_t number, TimePoint now) {
     return *marks_.insert(at, mark);
 }
 
-void ServerSums::count_outcome(const std::string& group, bool failed) {
+void ServerSums::count_outcome(const ClientGroup& group, bool failed) {
     auto at = groups_.find(group);
     if (at == groups_.end()) {
         if (groups_.size() >= max_groups) {

@@ -3,6 +3,7 @@
 
 #include "plugin/address.hpp"
 #include "plugin/diagnosis.hpp"
+#include "plugin/diagnosis/groups.hpp"
 #include "plugin/observation.hpp"
 #include "plugin/time.hpp"
 #include "plugin/words.hpp"
@@ -40,9 +41,14 @@ struct Told {
     std::uint64_t handshake = 0;
 };
 /// Whether it may be told with this attempt: it is the one it was told with, or `pause` has gone by
-/// since. Notes it if so.
+/// since.
+[[nodiscard]] bool may_tell(const std::optional<Told>& told,
+                            std::uint64_t handshake,
+                            TimePoint now,
+                            Duration pause) noexcept;
+/// The same, and notes it if so.
 [[nodiscard]] bool
-may_tell(std::optional<Told>& told, std::uint64_t handshake, TimePoint now, Duration pause);
+tell(std::optional<Told>& told, std::uint64_t handshake, TimePoint now, Duration pause);
 
 /// Outcomes of one group of clients, for D35.
 struct GroupCount {
@@ -62,8 +68,8 @@ public:
     [[nodiscard]] const std::deque<AttemptMark>& marks() const noexcept { return marks_; }
 
     /// Counts an outcome into its group; old counts fade.
-    void count_outcome(const std::string& group, bool failed);
-    [[nodiscard]] const std::map<std::string, GroupCount>& groups() const noexcept {
+    void count_outcome(const ClientGroup& group, bool failed);
+    [[nodiscard]] const std::map<ClientGroup, GroupCount>& groups() const noexcept {
         return groups_;
     }
 
@@ -77,7 +83,7 @@ public:
 
 private:
     std::deque<AttemptMark> marks_;
-    std::map<std::string, GroupCount> groups_;
+    std::map<ClientGroup, GroupCount> groups_;
 };
 
 /// Trailing IP fragments without a first one, between two addresses.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <map>
+#include <utility>
 
 namespace ikefrag {
 namespace {
@@ -15,6 +17,9 @@ constexpr std::uint8_t auth = 35;
 constexpr std::uint8_t session_resume = 38;
 constexpr std::uint8_t main_mode = 2;
 constexpr std::uint8_t aggressive = 4;
+constexpr std::size_t usual_steps = 8;
+/// A handshake's timeline has no more of them.
+constexpr std::size_t max_spare_steps = 64;
 
 /// IKEv1's phase 1 has message ID 0 throughout; its steps are told apart by what they carry.
 std::uint32_t v1_step(const MessageRecord& message) noexcept {
@@ -103,11 +108,15 @@ private:
     std::size_t count_ = 0;
 };
 
-void take_answer(Step& step, const MessageRecord& message, AnswerPasses& passes) {
+/// In: its passes are for answers in fragments only; most handshakes have none
+void take_answer(Step& step,
+                 const MessageRecord& message,
+                 std::size_t at,
+                 std::map<std::size_t, AnswerPasses>& passes) {
     step.answered.push_back(&message);
     if (message.refused) step.refused.push_back(&message);
     if (message.skf_number != 0) {
-        passes.take(step, message);
+        passes[at].take(step, message);
         return;
     }
     if (!message.complete)
@@ -128,6 +137,17 @@ const FragmentSet* find_set(const Handshake& handshake, const Step& step, Role r
     return found;
 }
 
+/// As new, but with the room its lists had.
+void clear(Step& step) noexcept {
+    for (auto* messages :
+         {&step.sent, &step.answered, &step.partial, &step.answer_partial, &step.refused})
+        messages->clear();
+    for (auto* times : {&step.tries, &step.whole_tries, &step.answer_times}) times->clear();
+    step.set = step.answer_set = nullptr;
+    step.lead = 0;
+    step.marked = false;
+}
+
 } // namespace
 
 bool is_init(const Exchange& exchange) noexcept {
@@ -146,10 +166,42 @@ const MessageRecord& Step::best() const noexcept {
     return *best;
 }
 
-View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
-    : handshake(attempt), policy(rules), now(time), start(attempt.first_time) {
+Step& View::new_step(const MessageRecord& request) {
+    if (spare_.empty()) {
+        steps.emplace_back();
+    } else {
+        steps.push_back(std::move(spare_.back()));
+        spare_.pop_back();
+    }
+    auto& step = steps.back();
+    const auto key = key_of(request);
+    const auto& exchange = request.exchange;
+    const bool phase_one = is_phase_one(exchange);
+    step.exchange = exchange;
+    step.direction = key.direction;
+    step.init = phase_one ? key.exchange.message_id == 0 : is_init(exchange);
+    step.auth =
+        phase_one ? key.exchange.message_id == 2 : exchange.version == 2 && exchange.type == auth;
+    step.answer_expected =
+        !(exchange.version == 1 &&
+          (exchange.type != main_mode && !(exchange.type == aggressive && step.init)));
+    return step;
+}
+
+View::~View() {
+    for (auto& step : steps) {
+        if (spare_.size() >= max_spare_steps) return;
+        clear(step);
+        spare_.push_back(std::move(step));
+    }
+}
+
+View::View(const Handshake& attempt, const Policy& rules, TimePoint time, SpareSteps& spare)
+    : handshake(attempt), policy(rules), now(time), start(attempt.first_time), spare_(spare) {
     established = attempt.outcome == Outcome::established;
     std::vector<StepKey> keys;
+    keys.reserve(usual_steps);
+    steps.reserve(usual_steps);
     for (const auto& message : attempt.messages) {
         if (is_tail(message))
             (message.direction == Direction::to_server ? tails : answer_tails).push_back(&message);
@@ -158,19 +210,7 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
         const auto found = std::ranges::find(keys, key);
         if (found == keys.end()) {
             keys.push_back(key);
-            Step step;
-            step.exchange = message.exchange;
-            step.direction = key.direction;
-            step.init = is_phase_one(message.exchange) ? key.exchange.message_id == 0
-                                                       : is_init(message.exchange);
-            step.auth = is_phase_one(message.exchange)
-                            ? key.exchange.message_id == 2
-                            : message.exchange.version == 2 && message.exchange.type == auth;
-            step.answer_expected = !(message.exchange.version == 1 &&
-                                     (message.exchange.type != main_mode &&
-                                      !(message.exchange.type == aggressive && step.init)));
-            steps.push_back(std::move(step));
-            take_request(steps.back(), message);
+            take_request(new_step(message), message);
         } else {
             take_request(steps[static_cast<std::size_t>(found - keys.begin())], message);
         }
@@ -180,7 +220,7 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
                           message.notes.has(Note::fragmentation_supported) ||
                           message.notes.has(Note::known_vendor);
     }
-    std::vector<AnswerPasses> passes(steps.size());
+    std::map<std::size_t, AnswerPasses> passes;
     for (auto& step : steps) {
         step.set = find_set(attempt, step, Role::request);
         step.answer_set = find_set(attempt, step, Role::response);
@@ -191,7 +231,7 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
         const auto found = std::ranges::find(keys, key_of(message));
         if (found == keys.end()) continue;
         const auto at = static_cast<std::size_t>(found - keys.begin());
-        take_answer(steps[at], message, passes[at]);
+        take_answer(steps[at], message, at, passes);
         const bool full = message.notes.has(Note::sa) &&
                           (message.exchange.version == 1 ||
                            (message.notes.has(Note::ke) && message.notes.has(Note::nonce)));
@@ -199,12 +239,21 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time)
             init_answer = &message;
     }
     silence_known = !attempt.half_view && !attempt.muted && !attempt.mid_stream;
-    client = to_string(attempt.client.address);
-    if (!attempt.client_side.vendor.empty())
-        client += " (" + stack_name(attempt.client_side.vendor) + ")";
-    server = to_string(attempt.server.address);
-    if (attempt.server_index && *attempt.server_index < rules.servers.size())
-        server = rules.servers[*attempt.server_index].name + " (" + server + ")";
+}
+
+std::string View::client() const {
+    auto text = to_string(handshake.client.address);
+    if (!handshake.client_side.vendor.empty())
+        text.append(" (").append(stack_name(handshake.client_side.vendor)).append(")");
+    return text;
+}
+
+std::string View::server() const {
+    auto text = to_string(handshake.server.address);
+    const auto index = handshake.server_index;
+    if (index && *index < policy.servers.size())
+        text = policy.servers[*index].name + " (" + text + ")";
+    return text;
 }
 
 const Step* View::init() const noexcept {
@@ -245,7 +294,7 @@ Duration View::client_round_trip() const noexcept {
 }
 
 std::string View::side_text(Direction direction) const {
-    return direction == Direction::to_server ? client : server;
+    return direction == Direction::to_server ? client() : server();
 }
 
 const SideFacts& View::sender(Direction direction) const noexcept {

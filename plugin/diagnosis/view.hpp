@@ -50,9 +50,15 @@ struct Step {
     [[nodiscard]] const MessageRecord& best() const noexcept;
 };
 
+/// Room of steps that went, for those to come: a look allocates little in steady state.
+using SpareSteps = std::vector<Step>;
+
 /// A handshake with the facts detectors share, worked out once a review.
 struct View {
-    View(const Handshake& attempt, const Policy& rules, TimePoint time);
+    View(const Handshake& attempt, const Policy& rules, TimePoint time, SpareSteps& spare);
+    ~View();
+    View(const View&) = delete;
+    View& operator=(const View&) = delete;
 
     const Handshake& handshake;
     const Policy& policy;
@@ -65,9 +71,9 @@ struct View {
     bool real_client = false; ///< shows a VPN client: NAT detection, 16430 or a known vendor ID
     bool established = false;
     bool silence_known = false; ///< what we did not see, was not there
-    std::string client;         ///< "203.0.113.7 (Windows)"
-    std::string server;         ///< "vpn1 (203.0.113.5)"
 
+    [[nodiscard]] std::string client() const; ///< "203.0.113.7 (Windows)"
+    [[nodiscard]] std::string server() const; ///< "vpn1 (203.0.113.5)"
     [[nodiscard]] const Step* init() const noexcept;
     /// The last step of the client that is not answered, or null.
     [[nodiscard]] const Step* open_step() const noexcept;
@@ -81,6 +87,11 @@ struct View {
     [[nodiscard]] Duration client_round_trip() const noexcept;
     [[nodiscard]] std::string side_text(Direction from) const;
     [[nodiscard]] const SideFacts& sender(Direction direction) const noexcept;
+
+private:
+    Step& new_step(const MessageRecord& request);
+
+    SpareSteps& spare_;
 };
 
 [[nodiscard]] bool is_init(const Exchange& exchange) noexcept;

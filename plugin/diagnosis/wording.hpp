@@ -4,8 +4,8 @@
 #include "plugin/handshake.hpp"
 #include "plugin/time.hpp"
 
+#include <cassert>
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +38,20 @@ namespace ikefrag {
 [[nodiscard]] std::string_view icmp_text(const IcmpRecord& icmp) noexcept;
 
 /// A template with each `{name}` replaced by `value_of(name)`.
-[[nodiscard]] std::string fill(std::string_view text,
-                               const std::function<std::string(std::string_view name)>& value_of);
+template <class ValueOf>
+[[nodiscard]] std::string fill(std::string_view text, const ValueOf& value_of) {
+    std::string out;
+    out.reserve(2 * text.size());
+    while (!text.empty()) {
+        const auto open = text.find('{');
+        out += text.substr(0, open);
+        if (open == std::string_view::npos) break;
+        const auto close = text.find('}', open);
+        assert(close != std::string_view::npos);
+        out += value_of(text.substr(open + 1, close - open - 1));
+        text.remove_prefix(close + 1);
+    }
+    return out;
+}
 
 } // namespace ikefrag

@@ -220,8 +220,8 @@ void Tracker::State::take_steps() {
         switch (step.change) {
         case Diagnostician::Change::opened: {
             const auto server = finding.server_index.value_or(tallies_.size() - 1);
-            auto& counts = tallies_[std::min(server, tallies_.size() - 1)].counts;
-            ++counts.diagnoses[{std::string(finding.diagnosis->slug), finding.actor}];
+            tallies_[std::min(server, tallies_.size() - 1)].count_diagnosis(*finding.diagnosis,
+                                                                            finding.actor);
             emit(step.time, FindingOpened{std::move(step.finding)});
             break;
         }

@@ -16,8 +16,17 @@ ExchangeRow& ServerTally::row(std::uint8_t version, std::uint8_t type, Role role
     return rows_[at];
 }
 
+void ServerTally::count_diagnosis(const Diagnosis& diagnosis, Actor actor) {
+    if (diagnoses_.empty()) diagnoses_.resize(catalogue().size());
+    ++diagnoses_[static_cast<std::size_t>(&diagnosis - catalogue().data())][index(actor)];
+}
+
 ExchangeTotals ServerTally::totals(TimePoint now) const {
     auto totals = counts;
+    for (std::size_t i = 0; i < diagnoses_.size(); ++i)
+        for (const auto& [actor, word] : words<Actor>())
+            if (const auto count = diagnoses_[i][index(actor)]; count != 0)
+                totals.diagnoses[{std::string(catalogue()[i].slug), actor}] = count;
     for (const auto& row : rows_) {
         const std::tuple key{row.version, row.type, row.role};
         if (row.messages != 0) totals.messages[key] = row.messages;

@@ -38,10 +38,13 @@ struct ServerTally {
     std::string name;      ///< of the server; empty: unlisted
     ExchangeTotals counts; ///< all but what comes from the rows
     std::array<HourlyMinimum, 2> path_mtu;
+    void count_diagnosis(const Diagnosis& diagnosis, Actor actor);
 
 private:
     static constexpr std::uint16_t no_place = 0xffff;
     std::vector<ExchangeRow> rows_;
+    /// By row of the catalogue; empty before the first.
+    std::vector<std::array<std::uint64_t, count_of<Actor>>> diagnoses_;
     std::array<std::uint16_t, std::size_t{2} * 256 * 2> places_{};
 };
 
