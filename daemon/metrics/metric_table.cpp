@@ -86,7 +86,9 @@ const std::vector<MetricRow>& rows() {
         histogram(
             "ikefrag_skf_fragments_per_message", {"role"}, "how many IKE fragments a message had"),
         counter("ikefrag_handshakes_started_total", {"server", "version"}, "handshakes begun"),
-        counter("ikefrag_handshakes_completed_total", {"server", "version"}, "seen to succeed"),
+        counter("ikefrag_handshakes_completed_total",
+                {"server", "version"},
+                "seen to succeed, taken for failed before or not"),
         counter("ikefrag_handshakes_failed_total",
                 {"server", "version", "diagnosis"},
                 "failed, under the finding that explains it"),

@@ -41,7 +41,8 @@ struct Entry {
     bool has_findings = false;
     bool strong = false; ///< in the list of those whose client showed itself
     bool server_muted = false;
-    bool counted = false; ///< its end is in the totals; an end after a second start is not
+    /// How its end is in the totals; in_progress: not yet.
+    Outcome counted = Outcome::in_progress;
     std::uint32_t answer_bytes = 0; ///< of the last IKE_AUTH answer
     std::uint32_t first_auth_id = 0;
     std::uint32_t client_address = 0;  ///< hash of the client's latest address

@@ -104,14 +104,16 @@ void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
     step(counts.peers_by_vendor[entry.peer.vendor]);
 }
 
-/// Counts how a handshake ended: for its server, and for the peers that are stored. Once: one that
-/// went on after it was taken for failed keeps its count, so that those that ended are never more
-/// than those that began.
+/// Counts how a handshake ended: for its server, and for the peers that are stored. Once, but for
+/// one that was taken for failed (a user who looked for the code for more than a minute) and then
+/// succeeds: that is a success. Its server's counters of failures do not go back, a peer's do.
 void Tracker::State::note_end(Entry& entry, TimePoint time) {
     const auto& handshake = entry.handshake;
-    if (handshake.probe || handshake.mid_stream || entry.counted) return;
-    auto& counts = tally_of(handshake).counts;
     const bool established = handshake.outcome == Outcome::established;
+    const bool was_failed = entry.counted == Outcome::failed;
+    const bool is_news = entry.counted == Outcome::in_progress || (was_failed && established);
+    if (handshake.probe || handshake.mid_stream || !is_news) return;
+    auto& counts = tally_of(handshake).counts;
     if (established) {
         ++counts.completed[handshake.version];
         const auto end = handshake.auth_answered.value_or(handshake.last_time);
@@ -124,11 +126,12 @@ void Tracker::State::note_end(Entry& entry, TimePoint time) {
     } else {
         return;
     }
-    entry.counted = true;
+    entry.counted = handshake.outcome;
     for (const auto* end : {&handshake.client, &handshake.server}) {
         auto* peer = handshake.proven ? peers.find(end->address) : nullptr;
         if (peer == nullptr) continue;
         ++(established ? peer->peer.handshakes_ok : peer->peer.handshakes_failed);
+        if (was_failed && peer->peer.handshakes_failed > 0) --peer->peer.handshakes_failed;
         peer->peer.last_seen = std::max(peer->peer.last_seen, handshake.last_time);
         emit(time, PeerChanged{end->address});
     }

@@ -386,13 +386,24 @@ TEST_CASE("outcome: a client that comes back after the end opens it again", "[tr
     script.at(96s).from_server(server_answer(35, 2, 1400));
     script.at(97s).from_client(client_request(36, 3)).end();
     CHECK(script.handshake().outcome == Outcome::established);
-    // Counters never go back: what began once has ended once.
+    // Counters never go back, but a success is one, whatever it was taken for before.
     const auto& totals = script.tracker.server_totals().at(0);
     CHECK(totals.started[2] == 1);
     CHECK(totals.failed == std::map<std::string, std::uint64_t>{
                                {"auth_rejected_probably", 1}
     });
-    CHECK(totals.completed[2] == 0);
+    CHECK(totals.completed[2] == 1);
+    CHECK(totals.duration.back() == 1);
+    for (const auto& address : {script.handshake().client.address, script.server.address}) {
+        const auto* peer = script.tracker.find_peer(address);
+        REQUIRE(peer != nullptr);
+        CHECK(peer->handshakes_ok == 1);
+        CHECK(peer->handshakes_failed == 0);
+    }
+    SECTION("and is no second one when it goes on") {
+        script.at(100s).from_client(client_request(36, 4)).end();
+        CHECK(script.tracker.server_totals().at(0).completed[2] == 1);
+    }
 }
 
 TEST_CASE("outcome: an IKE_AUTH a day after an IKE_SA_INIT whose answer was not seen",
