@@ -71,7 +71,7 @@ public:
         : policy(std::move(rules)), store(max_findings) {}
 
     void look(const Handshake& handshake, TimePoint now);
-    void keep_sums(const View& view, ServerSums& server);
+    static void keep_sums(const View& view, ServerSums& server);
     void apply(const View& view, Drafts& drafts);
     void take(const View& view, Draft& draft);
     void withdraw_missing(const View& view, const Drafts& drafts);

@@ -45,7 +45,7 @@ std::string common_value(std::string_view name, const Draft& draft, const View& 
     if (name == "sender_force") return force_text(by_server ? server : client);
     if (name == "sender_on")
         return by_server ? server_on_text(server, client) : client_on_text(client);
-    assert(!"a name in the catalogue that no detector fills");
+    assert(false && "a name in the catalogue that no detector fills");
     return {};
 }
 

@@ -6,26 +6,28 @@
 namespace ikefrag {
 namespace {
 
-bool is_carrier(const IpAddress& client) noexcept {
-    static const auto shared = parse_prefix("100.64.0.0/10"); // RFC 6598
-    return shared && shared->contains(client);
+/// Carrier-grade NAT (RFC 6598).
+const Prefix& carriers() {
+    static const auto shared = parse_prefix("100.64.0.0/10").value();
+    return shared;
 }
 
 } // namespace
 
-ClientGroup group_of(const IpAddress& client, const Policy& policy) noexcept {
+ClientGroup group_of(const IpAddress& client, const Policy& policy) {
     ClientGroup group;
     group.transition = transition_of(client, policy).transition;
-    group.carrier = group.transition == Transition::native && is_carrier(client);
-    if (group.transition == Transition::native && !group.carrier)
-        group.network = prefix_of(client, client.family == Family::ipv4 ? 16 : 32);
+    if (group.transition != Transition::native) return group;
+    group.network = carriers().contains(client)
+                        ? carriers()
+                        : prefix_of(client, client.family == Family::ipv4 ? 16 : 32);
     return group;
 }
 
 std::string to_string(const ClientGroup& group) {
     if (group.transition != Transition::native)
         return std::string(to_string(group.transition)) + " clients";
-    if (group.carrier) return "clients behind carrier-grade NAT (100.64.0.0/10)";
+    if (group.network == carriers()) return "clients behind carrier-grade NAT (100.64.0.0/10)";
     return "clients of " + to_string(group.network);
 }
 

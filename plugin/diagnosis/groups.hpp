@@ -13,11 +13,10 @@ namespace ikefrag {
 /// (IPv4) or /32 (IPv6).
 struct ClientGroup {
     Transition transition = Transition::native;
-    bool carrier = false;
-    Prefix network; ///< of native clients that are behind no carrier's NAT
+    Prefix network; ///< of native clients: theirs, or the one all carriers share
     auto operator<=>(const ClientGroup&) const = default;
 };
-[[nodiscard]] ClientGroup group_of(const IpAddress& client, const Policy& policy) noexcept;
+[[nodiscard]] ClientGroup group_of(const IpAddress& client, const Policy& policy);
 /// "clients of 198.51.0.0/16"
 [[nodiscard]] std::string to_string(const ClientGroup& group);
 /// What usually helps such a group.

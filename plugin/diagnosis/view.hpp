@@ -85,7 +85,7 @@ struct View {
     /// Time from our passing on the IKE_SA_INIT answer to the next request: the round trip to the
     /// client with its thinking; at most 2 s.
     [[nodiscard]] Duration client_round_trip() const noexcept;
-    [[nodiscard]] std::string side_text(Direction from) const;
+    [[nodiscard]] std::string side_text(Direction direction) const;
     [[nodiscard]] const SideFacts& sender(Direction direction) const noexcept;
 
 private:
