@@ -44,6 +44,9 @@ struct HandshakeStarted {
 };
 struct HandshakeEnded {
     std::uint64_t handshake = 0;
+    /// It is in the totals: not a probe's, not one without its beginning, not another failure of
+    /// one that went on after it was taken for failed.
+    bool counted = false;
 };
 struct CapabilityChanged {
     IpAddress address;

@@ -225,6 +225,7 @@ void Observer::take_event(const Event& event) {
                               if (const auto* handshake = tracker_.find_handshake(ended.handshake))
                                   end_handshake(*handshake,
                                                 cause == causes_.end() ? nullptr : &cause->second,
+                                                ended.counted,
                                                 time);
                               if (cause != causes_.end()) causes_.erase(cause);
                           },
@@ -253,11 +254,14 @@ void Observer::take_event(const Event& event) {
                event.what);
 }
 
-void Observer::end_handshake(const Handshake& handshake, const Finding* cause, TimePoint time) {
+void Observer::end_handshake(const Handshake& handshake,
+                             const Finding* cause,
+                             bool counted,
+                             TimePoint time) {
     const auto server = server_name(handshake.server_index);
     recorder_.handshake_ended(handshake, cause, server, time);
     if (handshake.outcome != Outcome::failed) cause = nullptr;
-    if (handshake.outcome == Outcome::failed)
+    if (handshake.outcome == Outcome::failed && counted)
         ++failed_[{server.empty() ? "unlisted" : server,
                    handshake.version,
                    cause == nullptr ? "none" : std::string(cause->diagnosis->slug)}];

@@ -90,7 +90,8 @@ private:
     void take_observation(const Observation& observation);
     void take_events();
     void take_event(const Event& event);
-    void end_handshake(const Handshake& handshake, const Finding* cause, TimePoint time);
+    void
+    end_handshake(const Handshake& handshake, const Finding* cause, bool counted, TimePoint time);
     void schedule();
     [[nodiscard]] std::string server_name(std::optional<std::size_t> index) const;
 

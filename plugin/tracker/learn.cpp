@@ -107,12 +107,14 @@ void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
 /// Counts how a handshake ended: for its server, and for the peers that are stored. Once, but for
 /// one that was taken for failed (a user who looked for the code for more than a minute) and then
 /// succeeds: that is a success. Its server's counters of failures do not go back, a peer's do.
-void Tracker::State::note_end(Entry& entry, TimePoint time) {
+///
+/// Out:     whether it was counted
+bool Tracker::State::note_end(Entry& entry, TimePoint time) {
     const auto& handshake = entry.handshake;
     const bool established = handshake.outcome == Outcome::established;
     const bool was_failed = entry.counted == Outcome::failed;
     const bool is_news = entry.counted == Outcome::in_progress || (was_failed && established);
-    if (handshake.probe || handshake.mid_stream || !is_news) return;
+    if (handshake.probe || handshake.mid_stream || !is_news) return false;
     auto& counts = tally_of(handshake).counts;
     if (established) {
         ++counts.completed[handshake.version];
@@ -124,7 +126,7 @@ void Tracker::State::note_end(Entry& entry, TimePoint time) {
         const auto* cause = diagnostician.cause_of(handshake.number);
         ++counts.failed[cause == nullptr ? "unnamed" : std::string(cause->diagnosis->slug)];
     } else {
-        return;
+        return false;
     }
     entry.counted = handshake.outcome;
     for (const auto* end : {&handshake.client, &handshake.server}) {
@@ -135,6 +137,7 @@ void Tracker::State::note_end(Entry& entry, TimePoint time) {
         peer->peer.last_seen = std::max(peer->peer.last_seen, handshake.last_time);
         emit(time, PeerChanged{end->address});
     }
+    return true;
 }
 
 void Tracker::State::note_path_mtu(Entry& entry,

@@ -294,8 +294,8 @@ void Tracker::State::settle(std::uint32_t index, Conclusion conclusion, TimePoin
                   .row(set.exchange.version, set.exchange.type, set.role)
                   .skf_incomplete;
     review(index, time);
-    note_end(entry, time);
-    emit(time, HandshakeEnded{handshake.number});
+    const bool counted = note_end(entry, time);
+    emit(time, HandshakeEnded{handshake.number, counted});
 }
 
 /// Something new came after the end: the client took long, or we were wrong.

@@ -152,7 +152,7 @@ private:
     void prove(std::uint32_t index, TimePoint time);
     void store_peer(const Entry& entry, PeerRole role, TimePoint time);
     void count_peer(const PeerEntry& entry, bool add);
-    void note_end(Entry& entry, TimePoint time);
+    bool note_end(Entry& entry, TimePoint time);
     void note_path_mtu(Entry& entry, Direction direction, std::uint32_t bytes, TimePoint time);
     void note_peer_mtu(const Entry& entry, TimePoint time);
 

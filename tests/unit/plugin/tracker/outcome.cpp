@@ -400,8 +400,17 @@ TEST_CASE("outcome: a client that comes back after the end opens it again", "[tr
         CHECK(peer->handshakes_ok == 1);
         CHECK(peer->handshakes_failed == 0);
     }
+    const auto ends = [&] {
+        std::vector<bool> counted;
+        for (const auto& event : script.tracker.take_events())
+            if (const auto* ended = std::get_if<HandshakeEnded>(&event.what))
+                counted.push_back(ended->counted);
+        return counted;
+    };
+    CHECK(ends() == std::vector<bool>{true, true}); // the failure, the success
     SECTION("and is no second one when it goes on") {
         script.at(100s).from_client(client_request(36, 4)).end();
+        for (const bool counted : ends()) CHECK_FALSE(counted);
         CHECK(script.tracker.server_totals().at(0).completed[2] == 1);
     }
 }
