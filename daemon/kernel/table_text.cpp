@@ -282,8 +282,8 @@ constexpr std::string_view chains_text = R"(
   }
   chain tail6 {
     $pair6 != @handshake $leave_tail
+    $key6 @ike6 counter name ike_tail goto take comment "whatever it calls itself"
     frag nexthdr != $may_be_udp $leave_proto
-    $key6 @ike6 counter name ike_tail goto take
     $key6 @other6 $leave_tail
     update @early6 { $key6 timeout $early }
     $key6 @other6 $leave_tail

@@ -80,6 +80,7 @@ def cases(mode):
         v = "IPv%d " % family
         yield from ((v + name, *rest) for name, *rest in whole_cases(family))
         yield from ((v + name, *rest) for name, *rest in fragment_cases(family, head, tail))
+        yield from ((v + name, *rest) for name, *rest in known_twice_cases(family, head))
         yield from ((v + name, *rest) for name, *rest in icmp_cases(family))
         yield from ((v + name, *rest) for name, *rest in esp_cases(family))
         yield from ((v + name, *rest) for name, *rest in tcp_cases(family))
@@ -136,6 +137,29 @@ def fragment_cases(family, head, tail):
     pair = Pair(family, server=False)
     yield "IKE to a stranger, last first, after IKE_SA_INIT", [pair.opening()] + pair.cut("ike", p.ike(3000))[::-1], \
         {"copied_whole": 1, **({"ike_head": 1, "maybe_tail": 2} if head == "kept_head" else stranger)}
+
+
+def known_twice_cases(family, head):
+    """One id, first fragments of two kinds: once it is IKE's, all of it goes to the gate."""
+    def both(kind, other):
+        pair = Pair(family)
+        parts = pair.cut(kind, p.ike(3000, marker=kind != "ike"))
+        pair.identification -= 1
+        return pair, parts, pair.cut(other, b"x" * 3000 if other == "dns" else esp(3000))
+
+    pair, ike, dns = both("ike", "dns")
+    yield "DNS's first fragment for an id that is IKE's", [ike[0], dns[0], dns[1], ike[1], ike[2]], \
+        {"ike_head": 1, "late_head": 1, "ike_tail": 3}
+    pair, ike, data = both("nat-t", "nat-t")
+    yield "ESP in UDP's first fragment for an id that is IKE's", [ike[0], data[0], data[1], ike[1], ike[2]], \
+        {"ike_head": 1, "copied_esp": 1, "late_head": 1, "ike_tail": 3}
+    if family == 6:
+        pair, ike, dns = both("ike", "dns")
+        lies = [p.piece(pair.source, pair.destination, b"x" * 1200, pair.identification, 1200, True, said) for said in (6, 50, 58)]
+        yield "a tail of IKE's that calls itself TCP, ESP, ICMPv6", [ike[0]] + lies, {"ike_head": 1, "ike_tail": 3}
+    pair, ike, dns = both("ike", "dns")
+    yield "IKE's first fragment for an id that is DNS's", [pair.opening(), dns[0]] + ike, \
+        {"copied_whole": 1, head: 1, "ike_head": 1, "ike_tail": 2}
 
 
 def esp_cases(family):

@@ -110,6 +110,27 @@ TEST_CASE("table text: where the modes differ", "[kernel]") {
     }
 }
 
+TEST_CASE("table text: an id that is IKE's goes to the gate, whatever else it is known as",
+          "[kernel]") {
+    for (const auto& mode : words<Mode>()) DYNAMIC_SECTION(mode.text) {
+            const auto text = print_table(settings_of(mode.value));
+            const auto asks_before =
+                [&](const std::string& chain, const std::string& first, const std::string& second) {
+                    const auto body = chain_of(text, chain);
+                    const auto at = body.find(first);
+                    return at < body.find(second) && has(body, second);
+                };
+            CHECK(asks_before("frag4", "@ike4 counter name ike_tail goto take", "@other4 "));
+            CHECK(asks_before("tail6", "@ike6 counter name ike_tail goto take", "@other6 "));
+            // A first fragment of another kind, for an id that is IKE's or of which a tail is held.
+            for (const char* set : {"early4", "early6", "ike4", "ike6"}) {
+                CAPTURE(set);
+                CHECK(has(chain_of(text, "head_other"),
+                          "@" + std::string(set) + " counter name late_head goto take"));
+            }
+        }
+}
+
 TEST_CASE("table text: the queue statement", "[kernel]") {
     auto settings = settings_of(Mode::guard);
     CHECK(chain_of(print_table(settings), "to_queue") == "    queue flags bypass to 500");

@@ -100,6 +100,52 @@ TEST_CASE("ICMP: what is told of IKE and what is not", "[wire]") {
     CHECK(read(error(v4, 3, 3, 1280, ike4))->mtu == 0);
 }
 
+TEST_CASE("classics: ICMP quotes that lie", "[wire][classics]") {
+    const auto v4 = Family::ipv4;
+    const auto v6 = Family::ipv6;
+    const auto message4 = udp(flow4(), ike_auth(200));
+    const auto message6 = udp(flow6(), ike_auth(200));
+    const auto ike4 = udp_packet(flow4(), ike_auth(200));
+    const auto ike6 = udp_packet(flow6(), ike_auth(200));
+    IpOptions behind;
+    behind.offset = 1'480;
+    behind.more = true;
+    const auto tail4 = ip(flow4().ends, 17, message4, behind);
+    const auto tail6 = ip(flow6().ends, 17, message6, behind);
+    IpOptions first;
+    first.more = true;
+    const auto two_headers = ip(flow6().ends, 44, hex("11 00 0001 00001234") + message6, first);
+    auto long_header = ike4;
+    long_header[0] = 0x4f;
+    const Buffer cut_in_header(long_header.begin(), long_header.begin() + 40);
+    auto no_room = ike4;
+    no_room[2] = 0;
+    no_room[3] = 19;
+    const auto as_tcp = ip(flow4().ends, 6, message4);
+    const auto quote_in_quote = error(v4, 3, 4, 1280, ike4);
+    struct Case {
+        std::string name;
+        Buffer packet;
+        bool told;
+    };
+    const Case cases[] = {
+        {"the truth",                           error(v4, 3,   4, 1280, ike4),           true },
+        {"a tail that looks like port 500",     error(v4, 11,  1, 0,    tail4),          false},
+        {"a tail that looks like port 500, v6", error(v6, 3,   1, 0,    tail6),          false},
+        {"two Fragment headers",                error(v6, 2,   0, 1280, two_headers),    false},
+        {"a header longer than what is quoted", error(v4, 3,   4, 1280, cut_in_header),  false},
+        {"a packet shorter than its header",    error(v4, 3,   4, 1280, no_room),        false},
+        {"TCP between ports 500",               error(v4, 3,   4, 1280, as_tcp),         false},
+        {"an error about an error",             error(v4, 3,   4, 1280, quote_in_quote), false},
+        {"a redirect",                          error(v4, 5,   1, 0,    ike4),           false},
+        {"source quench",                       error(v4, 4,   0, 0,    ike4),           false},
+        {"redirect, v6",                        error(v6, 137, 0, 0,    ike6),           false},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            CHECK(read(c.packet).has_value() == c.told);
+        }
+}
+
 TEST_CASE("ICMP: no error cut anywhere is read past its end", "[wire]") {
     for (const auto& packet : {error(Family::ipv4, 3, 4, 1280, udp_packet(flow4(), ike_auth(60))),
                                error(Family::ipv6, 2, 0, 1280, udp_packet(flow6(), ike_auth(60)))})

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What other engines for fragments got wrong, each as a test of its own; in brackets: whose lesson.
+// Attacks with a name are in classics.cpp.
+#include "plugin/gate/entry_index.hpp"
+
+#include "tests/support/plugin/gate_script.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <array>
+
+using namespace ikefrag;
+using namespace ikefrag::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("lessons: IPv4's protocol is part of a datagram's name (Zeek, nfqlb)",
+          "[gate][lessons]") {
+    const auto flow = flow4();
+    const auto payload = udp(flow, ike_auth(700));
+    GateScript script;
+    script.feed(fragment(flow.ends, payload, 0, 400));
+    script.feed(fragment(flow.ends, payload, 400, 708, 0x1234, 6));
+    script.expect(2, Verdict::accept); // TCP's, left alone
+    CHECK(script.is_held(1));
+    script.feed(fragment(flow.ends, payload, 400, 708));
+    script.expect(1, Verdict::accept);
+    script.expect(3, Verdict::accept);
+    CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+}
+
+TEST_CASE("lessons: the way back is another datagram (Suricata, libtins)", "[gate][lessons]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto payload = udp(flow, ike_auth(700));
+    GateScript script;
+    script.feed(fragment(flow.ends, payload, 0, 400));
+    script.feed(fragment(reversed(flow).ends, payload, 400, 708));
+    CHECK(script.held_packets() == 2);
+    script.feed(fragment(flow.ends, payload, 400, 708));
+    script.expect(1, Verdict::accept);
+    script.expect(3, Verdict::accept);
+    CHECK(script.is_held(2));
+}
+
+TEST_CASE("lessons: no IPv6 fragment joins an IPv4 datagram (Suricata 8510)", "[gate][lessons]") {
+    // Addresses that begin with the same octets, and the same id.
+    const auto four = flow4();
+    const Ends six{.source = address("c633:6407::"), .destination = address("cb00:7105::")};
+    auto policy = shipped_policy();
+    policy.servers[0].addresses = {prefix("203.0.113.5"), prefix("cb00:7105::")};
+    const auto payload = udp(four, ike_auth(700));
+    GateScript script(policy);
+    script.feed(fragment(four.ends, payload, 0, 400));
+    script.feed(fragment(six, payload, 400, 708));
+    CHECK(script.held_packets() == 2);
+    script.feed(fragment(four.ends, payload, 400, 708));
+    script.expect(1, Verdict::accept);
+    script.expect(3, Verdict::accept);
+    CHECK(script.is_held(2));
+}
+
+TEST_CASE("lessons: two uplinks may bring half a datagram each (PAN)", "[gate][lessons]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto pieces = fragments(flow.ends, udp(flow, ike_auth(1'992)), 1'000);
+    GateScript script;
+    for (std::uint32_t number = 1; number <= 2; ++number) {
+        Packet packet;
+        packet.id.value = number;
+        packet.bytes = pieces[number - 1];
+        packet.interface = number;
+        script.feed(packet);
+    }
+    script.expect(1, 2, Verdict::accept, Reason::none);
+    CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+}
+
+TEST_CASE("lessons: keys chosen to meet in one place cost nothing (CVE-2003-0364)",
+          "[gate][lessons]") {
+    // Sources and ids of which each sum is the same number, and each exclusive or.
+    auto flow = flow4();
+    const auto payload = udp(flow, ike_auth(700));
+    constexpr std::uint32_t count = 200;
+    GateScript script;
+    for (int round = 0; round < 2; ++round)
+        for (std::uint32_t i = 0; i < count; ++i) {
+            flow.ends.source =
+                IpAddress::v4(std::array<std::uint8_t, 4>{10, static_cast<std::uint8_t>(i), 0, 1});
+            script.feed(fragment(flow.ends, payload, 0, 400, 0xff00u - (i << 8)));
+        }
+    CHECK(script.held_packets() == count);
+    script.expect(count + 1, 2 * count, Verdict::drop, Reason::duplicate);
+    CHECK(script.gate().mean_probes() <= 2.0);
+}
+
+TEST_CASE("lessons: two keys of one hash are two keys (PcapPlusPlus)", "[gate][lessons]") {
+    struct Named {
+        std::uint32_t key;
+        std::uint64_t hash;
+    };
+    constexpr std::uint64_t hash = 42;
+    Named one{1, hash};
+    Named two{2, hash};
+    Named three{3, hash};
+    EntryIndex<Named> index;
+    index.reserve(8);
+    index.insert(&one);
+    index.insert(&two);
+    CHECK(index.find(hash, 1u) == &one);
+    CHECK(index.find(hash, 2u) == &two);
+    CHECK(index.find(hash, 3u) == nullptr);
+    index.insert(&three);
+    index.erase(&one); // draws up the others
+    CHECK(index.find(hash, 1u) == nullptr);
+    CHECK(index.find(hash, 2u) == &two);
+    CHECK(index.find(hash, 3u) == &three);
+}
+
+TEST_CASE("lessons: half a message does not block the same one sent again (strongSwan)",
+          "[gate][lessons]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto payload = udp(flow, ike_auth(1'992));
+    GateScript script;
+    script.feed(fragment(flow.ends, payload, 0, 1'000, 1));
+    script.at(1s).feed(fragments(flow.ends, payload, 1'000, 2));
+    script.expect(2, 3, Verdict::accept, Reason::none);
+    CHECK(script.is_held(1));
+    script.at(5s).expire();
+    script.expect(1, Verdict::drop, Reason::timeout);
+}
+
+TEST_CASE("lessons: many small pieces, slowly (VPP's 3 and 100 ms, NP7's 2, Windows' MTU 626)",
+          "[gate][lessons]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6), 4500);
+    const bool backwards = GENERATE(false, true);
+    auto pieces = fragments(flow.ends, udp(flow, marked(ike_auth(6'900))), 600);
+    const auto count = static_cast<std::uint32_t>(pieces.size());
+    REQUIRE(count == 12);
+    if (backwards) std::reverse(pieces.begin(), pieces.end());
+    GateScript script;
+    auto now = 0ms;
+    for (const auto& piece : pieces) {
+        script.at(now).feed(piece);
+        now += 400ms;
+    }
+    script.expect(1, count, Verdict::accept, Reason::none);
+    CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+}
+
+TEST_CASE("lessons: offset and length do not wrap at 16 bits (gopacket)", "[gate][lessons]") {
+    // 65 528 + 408 is 400 where only 16 bits are kept: just behind what is there.
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const bool more = GENERATE(false, true);
+    auto policy = shipped_policy();
+    policy.limits.max_datagram_bytes = 65'535;
+    GateScript script(policy);
+    script.feed(fragment(flow.ends, udp(flow, ike_auth(700)), 0, 400));
+    IpOptions options;
+    options.offset = 65'528;
+    options.more = more;
+    script.feed(ip(flow.ends, 17, Buffer(408, 1), options));
+    script.expect(1, 2, Verdict::drop, Reason::bad_length);
+    CHECK(script.held_packets() == 0);
+}
+
+TEST_CASE("lessons: a whole of the right size has no holes (Snort, libtins)", "[gate][lessons]") {
+    // Octets received reach the datagram's size before its middle has come.
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto payload = udp(flow, ike_auth(792));
+    GateScript script;
+    SECTION("copies are not counted as what is missing") {
+        script.feed(fragment(flow.ends, payload, 400, 800));
+        script.feed(fragment(flow.ends, payload, 0, 200));
+        script.feed(fragment(flow.ends, payload, 0, 200));
+        script.expect(3, Verdict::drop, Reason::duplicate);
+        CHECK(script.held_packets() == 2);
+        CHECK(script.outcomes(DatagramOutcome::complete) == 0);
+        script.feed(fragment(flow.ends, payload, 200, 400));
+        script.expect(4, Verdict::accept);
+    }
+    SECTION("nor is what lies behind the end") {
+        script.feed(fragment(flow.ends, payload, 0, 200));
+        script.feed(fragment(flow.ends, payload, 400, 600));
+        script.feed(fragment(flow.ends, payload, 600, 792)); // not the last: 8 octets follow
+        IpOptions last;
+        last.offset = 400;
+        script.feed(ip(flow.ends, 17, Buffer(200, 1), last)); // ends before what is there
+        script.expect(1, 4, Verdict::drop, Reason::inconsistent_last);
+        CHECK(script.outcomes(DatagramOutcome::complete) == 0);
+    }
+}
+
+TEST_CASE("lessons: only its first fragment says what an IPv6 datagram is (RFC 8200 4.5)",
+          "[gate][lessons]") {
+    // A tail that calls itself ESP, AH or TCP comes first and is answered as such: it must not have
+    // opened the way for IKE of the same id.
+    const auto mode = GENERATE(Mode::guard, Mode::exclusive);
+    const auto said = static_cast<std::uint8_t>(GENERATE(50, 51, 6));
+    const auto flow = flow6();
+    const auto payload = udp(flow, ike_auth(1'492));
+    GateScript script(shipped_policy(mode));
+    script.feed(fragment(flow.ends, payload, 1'000, 1'500, 0x1234, said));
+    REQUIRE(script.of(1));
+    script.feed(fragment(flow.ends, payload, 0, 504));
+    script.expect(2, Verdict::drop, Reason::header_chain);
+    script.feed(fragment(flow.ends, payload, 504, 1'000));
+    script.expect(3, Verdict::drop, Reason::poisoned);
+    CHECK(script.outcomes(DatagramOutcome::complete) == 0);
+}
