@@ -28,7 +28,9 @@ mapfile -t json < <(find dashboards tests/scenarios daemon -name '*.json' -type 
 
 if need clang-format "format: C++"; then
     if [ "${1:-}" = --fix ]; then clang-format -i "${cpp[@]}"; fi
-    result "format: C++" "$(clang-format --dry-run "${cpp[@]}" 2>&1 | grep -E 'warning|error' | cut -d: -f1 | sort -u)"
+    # One by one: where clang-format 14 crashes (doctor.cpp's table), the files behind it would go unchecked.
+    result "format: C++" "$(printf '%s\n' "${cpp[@]}" | xargs -P "$(nproc)" -I FILE sh -c \
+        'if clang-format --dry-run FILE 2>&1 | grep -qE "warning|error"; then echo FILE; fi' | sort)"
 fi
 if need shellcheck "format: shell"; then
     result "format: shell" "$(shellcheck -x -S warning -f gcc "${shell[@]}" 2>&1)"

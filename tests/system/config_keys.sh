@@ -54,6 +54,18 @@ equal "metrics.listen: and nowhere else" no "$(answers 9786 && echo yes || echo 
 # key: [control] socket
 equal "control.socket: answers there" guard "$(in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" status --json | jq -r .mode)"
 equal "control.socket: and nowhere else" no "$(test -S "$LAB_DIR/control.sock" && echo yes || echo no)"
+# Who is in the socket's group may look, root alone may change or take packets out.
+cp "$(lab_build)/ikefragctl" "$LAB_DIR/ikefragctl"
+as_group() {
+    in_ns fw setpriv --reuid=65534 --regid="$(stat -c %g "$LAB_DIR/another.sock")" --clear-groups \
+        "$LAB_DIR/ikefragctl" --socket "$LAB_DIR/another.sock" "$@"
+}
+check "control: the group may look" as_group status
+for command in reload "mode observe" "peers forget 10.99.1.2" "capture on"; do
+    # shellcheck disable=SC2086 # words are meant
+    equal "control: only root may $command" "5 1" "$(status=0; told=$(as_group $command 2>&1) || status=$?; echo "$status $(grep -c 'only root may' <<< "$told")")"
+done
+equal "control: and nothing changed" guard "$(as_group status --json | jq -r .mode)"
 # key: [copy] group
 compare "copy.group: the table's rules name it" "$(in_ns fw nft list table inet ikefragd 2> /dev/null | grep -c 'log group 77')" -ge 1
 compare "copy.group: and copies come" "$(in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" status --json | jq .copies.read)" -ge 2
