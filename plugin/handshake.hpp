@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plugin/address.hpp"
+#include "plugin/seldom_list.hpp"
 #include "plugin/shared_list.hpp"
 #include "plugin/time.hpp"
 #include "plugin/vendor_id.hpp"
@@ -186,25 +187,40 @@ struct SideFacts {
     SharedList<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
 };
 
-/// An attempt of a client to build an IKE SA, or an SA met later in its life.
+/// An attempt of a client to build an IKE SA, or an SA met later in its life. Tens of thousands are
+/// kept: members of one size stand together, and what few have costs the others a pointer.
 struct Handshake {
+    std::uint64_t number = 0; ///< counts handshakes; stable name within one run
     Spi initiator_spi{};
     Spi responder_spi{}; ///< zero until known
-    std::uint8_t version = 2;
-    Endpoint client; ///< as first seen; DESIGN §6 says which end it is
-    Endpoint server;
-    std::optional<IpAddress> server_inside;  ///< where our DNAT sent it
-    std::optional<std::size_t> server_index; ///< into Policy::servers
-    bool client_is_initiator = true;
     TimePoint first_time;
     TimePoint last_time;
-    Outcome outcome = Outcome::in_progress;
-    Basis basis = Basis::none;
+    /// Last answer of IKE_AUTH, or of IKEv1's phase 1.
+    std::optional<TimePoint> auth_answered;
     SideFacts client_side;
     SideFacts server_side;
+    SharedList<Transform> offered;       ///< by the initiator's latest SA payload; bounded
+    SharedList<Transform> chosen;        ///< by the answer to it
+    std::vector<MessageRecord> messages; ///< in time order, bounded
+    SeldomList<FragmentSet> sets;        ///< bounded
+    SeldomList<IcmpRecord> icmp;         ///< bounded
+    /// What the path is known to carry, by Direction; 0 unknown.
+    std::array<std::uint32_t, 2> path_mtu_bytes{};
+    std::uint32_t retransmits = 0;
+    std::uint32_t client_addresses = 1; ///< distinct, MOBIKE and NAT rebinding included
+    std::uint32_t server_addresses = 1;
+    std::uint32_t messages_forgotten = 0; ///< timeline entries beyond its bound
+    Endpoint client;                      ///< as first seen; DESIGN §6 says which end it is
+    Endpoint server;
+    std::optional<IpAddress> server_inside;    ///< where our DNAT sent it
+    std::optional<std::uint16_t> server_index; ///< into Policy::servers
     std::optional<Transport> auth_request_transport;
     std::optional<Transport> auth_response_transport;
-    std::uint32_t retransmits = 0;
+    std::uint8_t version = 2;
+    Outcome outcome = Outcome::in_progress;
+    Basis basis = Basis::none;
+    bool client_is_initiator = true;
+    bool ended = false;      ///< its outcome is final
     bool mid_stream = false; ///< first seen after its IKE_SA_INIT
     bool rekeyed = false;    ///< mid-stream, and the pair had an SA: its IKE SA was rekeyed
     bool half_view = false;  ///< answers take another way
@@ -213,22 +229,6 @@ struct Handshake {
     bool muted = false;         ///< copies were lost, or we had just started
     bool proven = false;        ///< the client showed that it receives (DESIGN §9)
     bool probe = false;         ///< our own `ikefragctl probe`
-    /// Whose retransmit schedule the client's gaps look like, after three of them; or empty.
-    std::string_view stack;
-    bool ended = false;                 ///< its outcome is final
-    std::uint32_t client_addresses = 1; ///< distinct, MOBIKE and NAT rebinding included
-    std::uint32_t server_addresses = 1;
-    /// What the path is known to carry, by Direction; 0 unknown.
-    std::array<std::uint32_t, 2> path_mtu_bytes{};
-    /// Last answer of IKE_AUTH, or of IKEv1's phase 1.
-    std::optional<TimePoint> auth_answered;
-    SharedList<Transform> offered;        ///< by the initiator's latest SA payload; bounded
-    SharedList<Transform> chosen;         ///< by the answer to it
-    std::uint32_t messages_forgotten = 0; ///< timeline entries beyond its bound
-    std::vector<MessageRecord> messages;  ///< in time order, bounded
-    std::vector<FragmentSet> sets;        ///< bounded
-    std::vector<IcmpRecord> icmp;         ///< bounded
-    std::uint64_t number = 0;             ///< counts handshakes; stable name within one run
 };
 
 } // namespace ikefrag

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 namespace ikefrag {
 
@@ -14,10 +15,10 @@ namespace ikefrag {
 struct Asked {
     std::uint32_t message_id = 0;
     std::uint8_t type = 0;
-    bool any = false;
-    bool complete = false;    ///< the request came whole
-    bool answered = false;    ///< by a complete answer from where it was sent to
-    bool answer_part = false; ///< something of an answer was seen
+    bool any : 1 = false;
+    bool complete : 1 = false;    ///< the request came whole
+    bool answered : 1 = false;    ///< by a complete answer from where it was sent to
+    bool answer_part : 1 = false; ///< something of an answer was seen
 };
 
 /// What the latest answer to the initiator was.
@@ -27,33 +28,39 @@ enum class Answer : std::uint8_t { none, real, cookie, refusal, redirect };
 enum class Stage : std::uint8_t { init, intermediate, auth, eap };
 inline constexpr std::size_t stage_count = 4;
 
-/// A handshake and what following it needs.
+/// A handshake and what following it needs. As Handshake: members of one size stand together.
 struct Entry {
     Handshake handshake;
-    std::array<Asked, 2> asked;                ///< [began by the original responder]
-    std::array<std::uint8_t, 2> v1_messages{}; ///< distinct whole ones, [from the responder]
-    Answer answer = Answer::none;
-    Basis evidence = Basis::none; ///< why it counts as established; none: it does not
-    Stage stage = Stage::init;
-    bool running_now = false;
-    bool after_answer = false; ///< something followed the last IKE_AUTH answer
-    bool tail_pending = false; ///< tails of an unknown message came after the last answer
-    bool has_findings = false;
-    bool strong = false; ///< in the list of those whose client showed itself
-    bool server_muted = false;
-    /// How its end is in the totals; in_progress: not yet.
-    Outcome counted = Outcome::in_progress;
+    std::uint64_t pair = 0; ///< hash of the two addresses, in no order
+    TimePoint review_due;   ///< while review_place names one
+    Links created;          ///< in order of the first message
+    Links used;             ///< in order of the latest message
+    Links same_pair;        ///< `after`: the next older of the pair
+    Links running;          ///< of those not ended, in order of the latest message
+    /// Among those to be reviewed; no_index: it is not.
+    std::uint32_t review_place = no_index;
     std::uint32_t answer_bytes = 0; ///< of the last IKE_AUTH answer
     std::uint32_t first_auth_id = 0;
     std::uint32_t client_address = 0;  ///< hash of the client's latest address
     std::uint32_t client_endpoint = 0; ///< hash of its latest address and port
     std::uint32_t server_endpoint = 0;
-    std::uint64_t pair = 0; ///< hash of the two addresses, in no order
-    Links created;          ///< in order of the first message
-    Links used;             ///< in order of the latest message
-    Links same_pair;        ///< `after`: the next older of the pair
-    Links running;          ///< of those not ended, in order of the latest message
-    TimePoint review_due;   ///< zero: none
+    std::array<Asked, 2> asked;                ///< [began by the original responder]
+    std::array<std::uint8_t, 2> v1_messages{}; ///< distinct whole ones, [from the responder]
+    Answer answer = Answer::none;
+    Basis evidence = Basis::none; ///< why it counts as established; none: it does not
+    Stage stage = Stage::init;
+    /// How its end is in the totals; in_progress: not yet.
+    Outcome counted = Outcome::in_progress;
+    bool running_now = false;
+    bool after_answer = false; ///< something followed the last IKE_AUTH answer
+    bool tail_pending = false; ///< tails of an unknown message came after the last answer
+    bool has_findings = false;
+    bool strong = false; ///< in the list of those whose client showed itself
+
+    /// In which order handshakes are reviewed.
+    [[nodiscard]] std::pair<TimePoint, std::uint64_t> review_order() const noexcept {
+        return {review_due, handshake.number};
+    }
 };
 
 } // namespace ikefrag

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "plugin/tracker/retransmit_schedule.hpp"
 #include "plugin/tracker/state.hpp"
 
 #include <algorithm>
@@ -234,8 +233,9 @@ bool Tracker::State::is_from_client(const Handshake& handshake,
 }
 
 ServerTally& Tracker::State::tally_of(const Handshake& handshake) {
-    const auto server = handshake.server_index.value_or(tallies_.size() - 1);
-    return tallies_[std::min(server, tallies_.size() - 1)];
+    const auto unlisted = tallies_.size() - 1;
+    const auto server = handshake.server_index ? *handshake.server_index : unlisted;
+    return tallies_[std::min(server, unlisted)];
 }
 
 ServerTally& Tracker::State::tally_of(const IpAddress& source, const IpAddress& destination) {
@@ -280,8 +280,6 @@ void Tracker::State::count_retransmit(Entry& entry, const Sighting& sighting) {
     ++tally_of(handshake)
           .row(sighting.facts.header.major, sighting.facts.header.exchange_type, sighting.role)
           .retransmits;
-    if (sighting.from_client && sighting.role == Role::request)
-        guess_stack_of(entry, handshake.messages.back());
 }
 
 /// Adds an SKF or payload 132 to its set; tells whether its message is whole by it.
@@ -299,7 +297,7 @@ void Tracker::State::follow_fragment(Entry& entry, Sighting& sighting, bool same
                         .datagram_bytes = sighting.item.seen.datagram_bytes,
                         .ip_fragmented = sighting.item.seen.ip_fragments > 0,
                         .same_bytes_seen = same_bytes_seen};
-    const auto change = add_fragment(handshake.sets, of, facts.fragment);
+    const auto change = add_fragment(handshake.sets.edit(), of, facts.fragment);
     auto& row =
         tally_of(handshake).row(facts.header.major, facts.header.exchange_type, sighting.role);
     sighting.whole = change.completed;
@@ -341,7 +339,7 @@ void Tracker::State::append(Entry& entry, MessageRecord record) {
             messages = std::move(roomy);
         }
     }
-    messages.push_back(std::move(record));
+    messages.push_back(record);
     ++message_count_;
 }
 
@@ -375,19 +373,6 @@ void Tracker::State::follow_addresses(std::uint32_t index, const Sighting& sight
     if (server.address != handshake.server.address && server.address != handshake.server_inside)
         handshake.server_addresses = std::max(handshake.server_addresses, 2u);
     handshakes.move_pair(index, keys.of_pair(client.address, server.address));
-}
-
-void Tracker::State::guess_stack_of(Entry& entry, const MessageRecord& latest) const {
-    std::array<Duration, 6> gaps{};
-    std::size_t count = 0;
-    std::optional<TimePoint> previous;
-    for (const auto& record : entry.handshake.messages) {
-        if (record.digest != latest.digest || record.exchange != latest.exchange) continue;
-        if (previous && count < gaps.size()) gaps[count++] = record.time - *previous;
-        previous = record.time;
-    }
-    const auto guess = guess_stack(std::span(gaps).first(count));
-    if (!guess.empty()) entry.handshake.stack = guess;
 }
 
 } // namespace ikefrag

@@ -9,6 +9,11 @@ namespace ikefrag {
 
 namespace {
 
+// A live handshake is to cost 512 bytes at most besides its timeline. What it takes elsewhere (its
+// places in three hash indexes and the heap of reviews, the block its vector came in, its part of
+// the order window) is some 120.
+static_assert(sizeof(Entry) <= 384);
+
 std::array<std::uint64_t, 2> words_of(const IpAddress& address) noexcept {
     std::array<std::uint64_t, 2> words{};
     std::memcpy(words.data(), address.bytes.data(), sizeof(words));
@@ -85,6 +90,7 @@ void HandshakeTable::remove(std::uint32_t index) {
     by_number_.erase(keys_.of(entry.handshake.number), index);
     created_.remove(entries_, index);
     if (entry.running_now) running_.remove(entries_, index);
+    clear_review(index);
     (entry.strong ? strong_ : weak_).remove(entries_, index);
     entries_.destroy(index);
 }
@@ -104,6 +110,16 @@ void HandshakeTable::set_running(std::uint32_t index, bool is_running) {
     } else {
         running_.remove(entries_, index);
     }
+}
+
+void HandshakeTable::set_review(std::uint32_t index, TimePoint due) {
+    clear_review(index);
+    entries_.at(index).review_due = due;
+    reviews_.insert(entries_, index);
+}
+
+void HandshakeTable::clear_review(std::uint32_t index) noexcept {
+    if (entries_.at(index).review_place != no_index) reviews_.remove(entries_, index);
 }
 
 void HandshakeTable::promote(std::uint32_t index) {

@@ -5,6 +5,7 @@
 #include "plugin/handshake.hpp"
 #include "plugin/tracker/entry.hpp"
 #include "plugin/tracker/hash_index.hpp"
+#include "plugin/tracker/index_heap.hpp"
 #include "plugin/tracker/slab.hpp"
 
 #include <array>
@@ -57,6 +58,13 @@ public:
 
     /// Whether it is among those not ended.
     void set_running(std::uint32_t index, bool is_running);
+    /// It is to be reviewed then, whatever was said before.
+    void set_review(std::uint32_t index, TimePoint due);
+    /// It is not to be reviewed.
+    void clear_review(std::uint32_t index) noexcept;
+    /// The one to be reviewed first.
+    [[nodiscard]] std::uint32_t first_review() const noexcept { return reviews_.first(); }
+
     /// The one not ended that was silent for longest.
     [[nodiscard]] std::uint32_t most_silent() const noexcept { return running_.first(); }
     /// The one to give up first.
@@ -80,6 +88,7 @@ private:
     IndexList<Entry, &Entry::running> running_;
     IndexList<Entry, &Entry::used> weak_;
     IndexList<Entry, &Entry::used> strong_;
+    IndexHeap<Entry, &Entry::review_order, &Entry::review_place> reviews_;
 };
 
 } // namespace ikefrag

@@ -74,10 +74,11 @@ void Tracker::State::drain(TimePoint until) {
 void Tracker::State::run_deadlines(TimePoint until) {
     for (;;) {
         const auto end = next_end();
-        const bool review_first = !reviews_.empty() && (!end || reviews_.top().time <= *end);
-        if (review_first) {
-            if (reviews_.top().time > until) break;
-            run_review();
+        const auto due = next_review();
+        if (due && (!end || *due <= *end)) {
+            if (*due > until) break;
+            now_ = std::max(now_, *due);
+            review(handshakes.first_review(), *due);
         } else {
             if (!end || *end > until) break;
             now_ = std::max(now_, *end);
@@ -95,19 +96,15 @@ std::optional<TimePoint> Tracker::State::next_end() const {
     return handshakes.at(index).handshake.last_time + idle_end;
 }
 
-void Tracker::State::run_review() {
-    const auto due = reviews_.top();
-    reviews_.pop();
-    if (!handshakes.holds(due.index)) return;
-    const auto& entry = handshakes.at(due.index);
-    if (entry.handshake.number != due.number || entry.review_due != due.time) return;
-    now_ = std::max(now_, due.time);
-    review(due.index, due.time);
+std::optional<TimePoint> Tracker::State::next_review() const {
+    const auto index = handshakes.first_review();
+    if (index == no_index) return std::nullopt;
+    return handshakes.at(index).review_due;
 }
 
 std::optional<TimePoint> Tracker::State::next_deadline() const {
     auto next = window_.oldest_time();
-    if (!reviews_.empty() && (!next || reviews_.top().time < *next)) next = reviews_.top().time;
+    if (const auto due = next_review(); due && (!next || *due < *next)) next = due;
     if (const auto end = next_end(); end && (!next || *end < *next)) next = end;
     if (next) *next += limits.reorder_window;
     return next;
@@ -193,11 +190,9 @@ void Tracker::State::follow(const Item& item) {
 // Handshakes ------------------------------------------------------------------------------------
 
 void Tracker::State::request_review(std::uint32_t index, TimePoint time) {
-    auto& entry = handshakes.at(index);
+    const auto& entry = handshakes.at(index);
     const auto due = time + review_delay;
-    if (entry.review_due != TimePoint{} && entry.review_due <= due) return;
-    entry.review_due = due;
-    reviews_.push({due, entry.handshake.number, index});
+    if (entry.review_place == no_index || entry.review_due > due) handshakes.set_review(index, due);
 }
 
 void Tracker::State::review(std::uint32_t index, TimePoint time) {
@@ -205,7 +200,7 @@ void Tracker::State::review(std::uint32_t index, TimePoint time) {
     mute_where_unsure(entry);
     diagnostician.review(entry.handshake, time);
     take_steps();
-    entry.review_due = {};
+    handshakes.clear_review(index);
     if (entry.handshake.ended) return;
     const auto again = diagnostician.review_at(entry.handshake, time);
     // A deadline that is no later than now would keep us here for ever.

@@ -16,7 +16,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -88,7 +87,7 @@ private:
     void run_deadlines(TimePoint until);
     void follow(const Item& item);
     [[nodiscard]] std::optional<TimePoint> next_end() const;
-    void run_review();
+    [[nodiscard]] std::optional<TimePoint> next_review() const;
     void review(std::uint32_t index, TimePoint time);
     void request_review(std::uint32_t index, TimePoint time);
     void take_steps();
@@ -123,7 +122,6 @@ private:
     void follow_fragment(Entry& entry, Sighting& sighting, bool same_bytes_seen);
     void append(Entry& entry, MessageRecord record);
     void follow_addresses(std::uint32_t index, const Sighting& sighting);
-    void guess_stack_of(Entry& entry, const MessageRecord& latest) const;
 
     // exchange.cpp
     void apply(std::uint32_t index, Sighting& sighting);
@@ -156,16 +154,6 @@ private:
     void note_path_mtu(Entry& entry, Direction direction, std::uint32_t bytes, TimePoint time);
     void note_peer_mtu(const Entry& entry, TimePoint time);
 
-    /// When a handshake is to be reviewed; void where its review_due is another.
-    struct Deadline {
-        TimePoint time;
-        std::uint64_t number;
-        std::uint32_t index;
-        bool operator>(const Deadline& other) const noexcept {
-            return time != other.time ? time > other.time : number > other.number;
-        }
-    };
-
     /// A copy going out whose message has not been seen coming in yet.
     struct Leaving {
         TimePoint time;
@@ -182,7 +170,6 @@ private:
     ReorderWindow window_;
     Slab<OpeningFacts> openings_;
     std::uint32_t spare_opening_ = no_index;
-    std::priority_queue<Deadline, std::vector<Deadline>, std::greater<>> reviews_;
     std::unordered_map<std::uint64_t, SharedList<std::string>> vendor_lists_;
     std::unordered_map<std::uint64_t, SharedList<Transform>> transform_lists_;
     std::deque<Event> events_;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "plugin/tracker/retransmit_schedule.hpp"
-
 #include "tests/support/plugin/tracker_script.hpp"
 
 #include <catch2/catch.hpp>
@@ -142,41 +140,4 @@ TEST_CASE("retransmits: of SKF by fragment 1, a set counts once", "[tracker]") {
             CHECK(script.tracker.totals().skf_complete == 1);
         }
     }
-}
-
-TEST_CASE("stack guess: schedules after three gaps, 25 % off at most", "[tracker]") {
-    struct Case {
-        std::string name;
-        std::vector<double> gaps;
-        std::string stack;
-    };
-    const Case cases[] = {
-        {"Windows",                  {1, 2, 4},                  "windows"             },
-        {"Windows, late",            {1.2, 2.1, 4.4, 8.9},       "windows"             },
-        {"strongSwan",               {4, 7.2, 13, 23.3, 42},     "strongswan"          },
-        {"libreswan or Android",     {0.5, 1, 2},                "libreswan or android"},
-        {"MikroTik",                 {5, 5, 5},                  "mikrotik"            },
-        {"racoon",                   {10, 10, 10},               "racoon or old ios"   },
-        {"two gaps are not enough",  {1, 2},                     ""                    },
-        {"26 % off",                 {1.26, 2, 4},               ""                    },
-        {"nobody's",                 {1, 1, 1},                  ""                    },
-        {"longer than the schedule", {4, 7.2, 13, 23.3, 42, 76}, ""                    },
-    };
-    for (const auto& c : cases) {
-        DYNAMIC_SECTION(c.name) {
-            std::vector<Duration> gaps;
-            for (const auto gap : c.gaps)
-                gaps.push_back(
-                    std::chrono::duration_cast<Duration>(std::chrono::duration<double>(gap)));
-            CHECK(std::string(guess_stack(gaps)) == c.stack);
-        }
-    }
-}
-
-TEST_CASE("stack guess: told in the handshake", "[tracker]") {
-    TrackerScript script;
-    agree(script);
-    for (const auto time : {10ms, 1010ms, 3010ms, 7010ms, 15010ms})
-        script.at(time).from_client(auth);
-    CHECK(script.end().handshake().stack == "windows");
 }
