@@ -112,11 +112,13 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
         if (asked.any || !sighting.repeat) reopen(index);
         asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
         entry.tail_pending = false;
-        if (sighting.from_initiator) {
-            entry.answer = Answer::none;
-            if (handshake.auth_answered && !is_auth_exchange(header.exchange_type))
-                entry.after_answer = true;
-        }
+        if (sighting.from_initiator) entry.answer = Answer::none;
+        // The responder's own exchange follows too, if it is one of this SA.
+        const bool of_sa =
+            sighting.from_initiator || (sighting.facts.notes.has(Note::encrypted) &&
+                                        header.responder_spi == handshake.responder_spi);
+        if (handshake.auth_answered && of_sa && !is_auth_exchange(header.exchange_type))
+            entry.after_answer = true;
     }
     asked.complete = asked.complete || (sighting.whole && !sighting.item.seen.refused);
     if (is_zero(handshake.responder_spi) && !is_opening)
@@ -295,8 +297,13 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
         return;
     }
     if (!is_opening_exchange(1, header.exchange_type)) {
-        const bool is_evidence = !sighting.repeat && sighting.facts.notes.has(Note::encrypted);
-        if (is_evidence) establish(index, Basis::later_exchange, sighting.time);
+        if (sighting.repeat || !sighting.facts.notes.has(Note::encrypted)) return;
+        // Before phase 1 is complete it shows no SA; that its last answer took another way,
+        // perhaps.
+        if (handshake.auth_answered || handshake.mid_stream)
+            establish(index, Basis::later_exchange, sighting.time);
+        else if (sighting.from_initiator)
+            doubt_view(entry, entry.asked[0], sighting.time);
         return;
     }
     if (sighting.from_client && handshake.client_is_initiator && handshake.init_answered &&

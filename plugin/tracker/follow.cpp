@@ -314,6 +314,11 @@ void Tracker::State::follow_fragment(Entry& entry, Sighting& sighting, bool same
     }
     if (change.abandoned) ++row.skf_incomplete;
     if (!change.completed) return;
+    // It came as it was sent: the path carries its largest. A smaller one than is known says
+    // nothing.
+    const auto known = handshake.path_mtu_bytes[index(sighting.direction())];
+    if (known == 0 && !change.set->ip_fragmented && !sighting.unasked)
+        note_path_mtu(entry, sighting.direction(), change.set->largest_bytes, sighting.time);
     ++totals_.skf_complete;
     count_in(totals_.skf_per_message[index(sighting.role)], skf_count_bounds, change.set->total);
     totals_.skf_per_message_sum[index(sighting.role)] += change.set->total;

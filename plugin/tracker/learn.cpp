@@ -12,12 +12,17 @@ namespace {
 /// A peer's row is written anew at least so often while it is seen.
 constexpr auto seen_again_after = std::chrono::hours(1);
 
-/// What a peer can do, after one more handshake showed `now`.
+/// What a peer can do, after one more handshake, of this version, showed `now`.
 ///
 /// A server echoes 16430 only to a client that offers it (DIAGNOSES §1.3), so its silence towards
-/// one that does not takes nothing back.
-Fragmentation learned(Fragmentation before, Fragmentation now, bool was_asked) noexcept {
+/// one that does not takes nothing back. Neither does what it says in the other version of IKE:
+/// who speaks both would change with every handshake.
+Fragmentation
+learned(Fragmentation before, Fragmentation now, std::uint8_t version, bool was_asked) noexcept {
     if (now == Fragmentation::unknown) return before;
+    const bool by_version2 = before == Fragmentation::ike || before == Fragmentation::cisco;
+    if (version == 1 && by_version2) return before;
+    if (version == 2 && before == Fragmentation::v1 && now == Fragmentation::none) return before;
     if (now == Fragmentation::none && !was_asked && before != Fragmentation::unknown) return before;
     return now;
 }
@@ -76,14 +81,15 @@ void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint tim
                          peer.first_seen == time ||
                          (!side.vendor.empty() && side.vendor != peer.vendor);
     peer.role = role;
-    peer.fragmentation = learned(before, side.fragmentation, was_asked);
+    peer.fragmentation = learned(before, side.fragmentation, handshake.version, was_asked);
     if (!side.vendor.empty()) peer.vendor = side.vendor;
     peer.last_seen = std::max(peer.last_seen, time);
     known->server =
         static_cast<std::uint16_t>(handshake.server_index.value_or(tallies_.size() - 1));
     count_peer(*known, true);
-    if (before != peer.fragmentation && before != Fragmentation::unknown) {
-        peer.fragmentation_changed = time;
+    if (before != peer.fragmentation) {
+        // The first is the beginning of its history, and no change.
+        if (before != Fragmentation::unknown) peer.fragmentation_changed = time;
         emit(time, CapabilityChanged{address, role, before, peer.fragmentation});
     }
     if (is_news || before != peer.fragmentation) emit(time, PeerChanged{address});

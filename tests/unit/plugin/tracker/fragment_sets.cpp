@@ -171,6 +171,36 @@ TEST_CASE("SKF: an incomplete request or answer is not one", "[tracker]") {
     }
 }
 
+TEST_CASE("SKF: a set that came unfragmented tells what the path carries", "[tracker]") {
+    const auto set = skf_set(initiator, responder, {.bytes = 5000}, 1252);
+    const auto to_server = index(Direction::to_server);
+    TrackerScript script;
+    agree(script);
+    SECTION("whole") {
+        script.at(10ms).from_client(set).end();
+        CHECK(script.handshake().path_mtu_bytes[to_server] == 1280);
+        CHECK(script.tracker.find_peer(script.client.address)->path_mtu_bytes == 1280);
+        CHECK(script.tracker.server_totals().at(0).path_mtu_bytes[to_server] == 1280);
+    }
+    SECTION("with one missing") {
+        for (std::size_t i = 1; i < set.size(); ++i) script.at(10ms).from_client(set[i]);
+        script.end();
+        CHECK(script.handshake().path_mtu_bytes[to_server] == 0);
+    }
+    SECTION("in IP fragments: the first fragment's size is the path's") {
+        for (const auto& message : set)
+            script.at(10ms).from_client(message, {.ip_fragments = 2, .first_fragment_bytes = 996});
+        script.end();
+        CHECK(script.handshake().path_mtu_bytes[to_server] == 996);
+    }
+    SECTION("smaller than the path is known to carry") {
+        script.at(9ms).from_client(encrypted_message(initiator, responder, {.bytes = 4000}),
+                                   {.ip_fragments = 3, .first_fragment_bytes = 1492});
+        script.at(10ms).from_client(set).end();
+        CHECK(script.handshake().path_mtu_bytes[to_server] == 1492);
+    }
+}
+
 TEST_CASE("SKF: inside IP fragments, and shrunk", "[tracker]") {
     TrackerScript script;
     agree(script);

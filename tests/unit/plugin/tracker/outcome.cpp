@@ -34,6 +34,11 @@ ByteVector server_request(std::uint8_t exchange, std::uint32_t id) {
         {.exchange = exchange, .id = id, .from_initiator = false, .bytes = 80, .seed = 70});
 }
 
+ByteVector client_answer(std::uint8_t exchange, std::uint32_t id) {
+    return encrypted_message(
+        initiator, responder, {.exchange = exchange, .id = id, .response = true, .bytes = 80});
+}
+
 /// IKE_SA_INIT asked and answered.
 void agree(TrackerScript& script, const InitOptions& options = {}) {
     script.at(0ms).from_client(sa_init_request(initiator, options));
@@ -68,100 +73,118 @@ void check(const Case& c) {
 
 TEST_CASE("outcome: what follows IKE_AUTH", "[tracker]") {
     const Case cases[] = {
-        {"nothing",                                             [](TrackerScript& s) { authenticate(s); }, Outcome::unknown,     Basis::answered},
+        {"nothing",                                                      [](TrackerScript& s) { authenticate(s); }, Outcome::unknown,     Basis::answered},
         {"ESP in UDP",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(50ms).esp(s.client, s.server);
-         },                                                                                                Outcome::established,
-         Basis::esp                                                                                                                             },
+         },                                                                                                         Outcome::established,
+         Basis::esp                                                                                                                                      },
         {"plain ESP",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(50ms).esp({s.server.address, 0}, {s.client.address, 0});
-         },                                                                                                Outcome::established,
-         Basis::esp                                                                                                                             },
+         },                                                                                                         Outcome::established,
+         Basis::esp                                                                                                                                      },
         {"ESP came before: of an older SA",
          [](TrackerScript& s) {
              s.at(0ms).esp(s.client, s.server);
              authenticate(s);
-         },                                                                                                Outcome::unknown,
-         Basis::answered                                                                                                                        },
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
         {"ESP of another port",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(50ms).esp({s.client.address, 4511}, s.server);
-         },                                                                                                Outcome::unknown,
-         Basis::answered                                                                                                                        },
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
         {"INFORMATIONAL at once: may be the client's refusal",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(40ms).from_client(client_request(37, 2));
              s.at(41ms).from_server(server_answer(37, 2));
-         },                                                                                                Outcome::unknown,
-         Basis::answered                                                                                                                        },
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
         {"INFORMATIONAL 500 ms later",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(510ms).from_client(client_request(37, 2));
-         },                                                                                                Outcome::established,
-         Basis::later_exchange                                                                                                                  },
+         },                                                                                                         Outcome::established,
+         Basis::later_exchange                                                                                                                           },
         {"INFORMATIONAL 499 ms later, answered after 501",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(509ms).from_client(client_request(37, 2));
              s.at(511ms).from_server(server_answer(37, 2));
-         },                                                                                                Outcome::unknown,
-         Basis::answered                                                                                                                        },
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
         {"CREATE_CHILD_SA at once",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(20ms).from_client(client_request(36, 2));
-         },                                                                                                Outcome::established,
-         Basis::later_exchange                                                                                                                  },
+         },                                                                                                         Outcome::established,
+         Basis::later_exchange                                                                                                                           },
         {"the responder's own exchange at once",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(20ms).from_server(server_request(37, 0));
-         },                                                                                                Outcome::established,
-         Basis::later_exchange                                                                                                                  },
+         },                                                                                                         Outcome::established,
+         Basis::later_exchange                                                                                                                           },
         {"a clear-text INFORMATIONAL proves nothing",
          [](TrackerScript& s) {
              authenticate(s);
              auto clear = IkeBuilder::v2(37);
              clear.spis(initiator, responder).id(2).from_initiator().notify(11);
              s.at(900ms).from_client(clear.build());
-         },                                                                                                Outcome::failed,
-         Basis::unanswered                                                                                                                      },
+         },                                                                                                         Outcome::failed,
+         Basis::unanswered                                                                                                                               },
         {"a short answer and nothing more",
          [](TrackerScript& s) { authenticate(s, 120); },
          Outcome::failed,
-         Basis::refused                                                                                                                         },
+         Basis::refused                                                                                                                                  },
         {"an answer of 121 octets and nothing more",
          [](TrackerScript& s) { authenticate(s, 121); },
          Outcome::unknown,
-         Basis::answered                                                                                                                        },
+         Basis::answered                                                                                                                                 },
         {"a short answer, then the client goes on",
          [](TrackerScript& s) {
              authenticate(s, 100);
              s.at(20ms).from_client(client_request(37, 2));
              s.at(21ms).from_server(server_answer(37, 2));
-         },                                                                                                Outcome::unknown,
-         Basis::answered                                                                                                                        },
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
+        {"a short answer, then the server's own INFORMATIONAL",
+         [](TrackerScript& s) {
+             authenticate(s, 100);
+             s.at(30s).from_server(server_request(37, 0));
+             s.at(30s + 1ms).from_client(client_answer(37, 0));
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
+        {"a short answer, then the server's, of another SA or in clear",
+         [](TrackerScript& s) {
+             authenticate(s, 100);
+             const auto other = spi("8899aabbccddee00");
+             s.at(30s).from_server(encrypted_message(
+                 initiator, other, {.exchange = 37, .id = 0, .from_initiator = false}));
+             auto clear = IkeBuilder::v2(37);
+             clear.spis(initiator, responder).id(1).notify(11);
+             s.at(31s).from_server(clear.build());
+         },                                                                                                         Outcome::failed,
+         Basis::refused                                                                                                                                  },
         {"a childless SA's short answer, then a child is made",
          [](TrackerScript& s) {
              authenticate(s, 112);
              s.at(20ms).from_client(client_request(36, 2));
              s.at(22ms).from_server(server_answer(36, 2, 208));
-         },                                                                                                Outcome::established,
-         Basis::later_exchange                                                                                                                  },
+         },                                                                                                         Outcome::established,
+         Basis::later_exchange                                                                                                                           },
         {"EAP: the last answer counts",
          [](TrackerScript& s) {
              authenticate(s);
              s.at(20ms).from_client(client_request(35, 2));
              s.at(21ms).from_server(server_answer(35, 2, 100));
-         },                                                                                                Outcome::failed,
-         Basis::refused                                                                                                                         },
+         },                                                                                                         Outcome::failed,
+         Basis::refused                                                                                                                                  },
         {"EAP: a slow user, then all is well",
          [](TrackerScript& s) {
              authenticate(s);
@@ -170,8 +193,8 @@ TEST_CASE("outcome: what follows IKE_AUTH", "[tracker]") {
              s.at(30s).from_client(client_request(35, 3));
              s.at(31s).from_server(server_answer(35, 3, 260));
              s.at(32s).from_client(client_request(37, 4));
-         },                                                                                                Outcome::established,
-         Basis::later_exchange                                                                                                                  },
+         },                                                                                                         Outcome::established,
+         Basis::later_exchange                                                                                                                           },
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             check(c);

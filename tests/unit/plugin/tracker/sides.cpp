@@ -165,12 +165,73 @@ TEST_CASE("capability: a server's silence to one that does not ask takes nothing
     CHECK(script.tracker.server_totals().at(0).fragmentation_supported == false);
 }
 
-TEST_CASE("capability: a change is an event", "[tracker]") {
+TEST_CASE("capability: one version of IKE says nothing about the other", "[tracker]") {
+    TrackerScript script;
+    auto at = 0s;
+    const auto version1 = [&](const char* spi_text, bool asked, bool answered) {
+        const auto other = spi(spi_text);
+        const auto proposal = [&](const Spi& answer_by, bool vid) {
+            auto builder = IkeBuilder::v1(2);
+            builder.spis(other, answer_by)
+                .payload(1,
+                         v1_sa_payload({
+                             {1, 7}
+            }));
+            if (vid) builder.vendor(hex("4048b7d56ebce88525e7de7f00d6c2d3"));
+            return builder.build();
+        };
+        at += 300s;
+        script.at(at).from_client(proposal({}, asked));
+        script.at(at + 1s).from_server(proposal(responder, answered));
+        auto key = IkeBuilder::v1(2);
+        key.spis(other, responder).payload(4, noise(256, 1)).payload(10, noise(32, 9));
+        script.at(at + 2s).from_client(key.build()).end();
+    };
+    const auto version2 = [&](const char* spi_text, bool offers) {
+        const auto other = spi(spi_text);
+        at += 300s;
+        script.at(at).from_client(sa_init_request(other));
+        script.at(at + 1s).from_server(
+            sa_init_response(other, responder, {.fragmentation = offers}));
+        script.at(at + 2s).from_client(encrypted_message(other, responder, {})).end();
+    };
+    const auto server = [&] {
+        return to_string(script.tracker.find_peer(script.server.address)->fragmentation);
+    };
+    SECTION("IKEv2's is kept") {
+        version2("0100000000000001", true);
+        version1("0100000000000002", true, true);
+        CHECK(server() == "ike");
+        version1("0100000000000003", true, false);
+        CHECK(server() == "ike");
+        version2("0100000000000004", false);
+        CHECK(server() == "none");
+    }
+    SECTION("IKEv1's is kept, but what IKEv2 shows is more") {
+        version1("0100000000000001", true, true);
+        version2("0100000000000002", false);
+        CHECK(server() == "v1");
+        version1("0100000000000003", true, false);
+        CHECK(server() == "none");
+        version1("0100000000000004", true, true);
+        version2("0100000000000005", true);
+        CHECK(server() == "ike");
+    }
+}
+
+TEST_CASE("capability: a change is an event, as is the first that is known", "[tracker]") {
     TrackerScript script;
     agree(script, {}, {.fragmentation = false});
     authenticate(script);
     script.end();
-    (void)script.tracker.take_events();
+    std::vector<std::string> first;
+    for (const auto& event : script.tracker.take_events())
+        if (const auto* change = std::get_if<CapabilityChanged>(&event.what))
+            first.push_back(std::string(to_string(change->role)) + " " +
+                            std::string(to_string(change->before)) + " " +
+                            std::string(to_string(change->after)));
+    CHECK(first == std::vector<std::string>{"client unknown ike", "server unknown none"});
+    CHECK_FALSE(script.tracker.find_peer(script.server.address)->fragmentation_changed);
     const auto other = spi("aa11223344556677");
     script.at(300s).from_client(sa_init_request(other));
     script.at(300s + 2ms).from_server(sa_init_response(other, responder));

@@ -84,6 +84,31 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
              s.at(10ms).from_client(later(32));
          },                                                          Outcome::established,
          Basis::later_exchange},
+        {"two messages, then QUICK_MODE: of no SA",
+         [](TrackerScript& s) {
+             main_mode(s, 2);
+             s.at(10ms).from_client(later(32));
+         },                                                          Outcome::unknown,
+         Basis::answered      },
+        {"TRANSACTION instead of message 6, asked only",
+         [](TrackerScript& s) {
+             main_mode(s, 5);
+             s.at(10ms).from_server(later(6));
+         },                                                          Outcome::failed,
+         Basis::unanswered    },
+        {"QUICK_MODE, its SA's last answer unseen",
+         [](TrackerScript& s) {
+             main_mode(s, 5);
+             s.at(10ms).from_client(later(32));
+         },                                                          Outcome::unknown,
+         Basis::half_view     },
+        {"first met in message 5, then QUICK_MODE",
+         [](TrackerScript& s) {
+             s.at(4ms).from_client(identity(10));
+             s.at(5ms).from_server(identity(11));
+             s.at(10ms).from_client(later(32));
+         },                                                          Outcome::established,
+         Basis::later_exchange},
         {"then TRANSACTION, begun by the server",
          [](TrackerScript& s) {
              main_mode(s, 6);
