@@ -177,6 +177,10 @@ void EventWriter::finding_changed(std::string_view change,
 }
 
 void EventWriter::capability_changed(const CapabilityChanged& changed, TimePoint now) {
+    if (changed.before == Fragmentation::unknown) return;
+    const auto key =
+        std::string(to_string(changed.role)) + ' ' + rate_limit_prefix(changed.address);
+    if (!capabilities_.allows(key, now)) return;
     auto event = begin("ike_capability", now);
     const auto address =
         changed.role == PeerRole::client ? shown(changed.address) : to_string(changed.address);
@@ -247,6 +251,7 @@ void EventWriter::tick(TimePoint now) {
     tell(handshakes_, "ike_handshake");
     tell(findings_, "ike_finding");
     tell(refusals_, "ike_refusal");
+    tell(capabilities_, "ike_capability");
 }
 
 } // namespace ikefrag

@@ -48,6 +48,7 @@ public:
                          const Finding& finding,
                          std::string_view server_name,
                          TimePoint now);
+    /// A first capability is for the history in peers.db, and no line.
     void capability_changed(const CapabilityChanged& changed, TimePoint now);
     void datagram_refused(const DatagramLost& lost, TimePoint now);
     /// "reload", "mode", "start", "stop".
@@ -70,6 +71,7 @@ private:
     Suppressor handshakes_;
     Suppressor findings_;
     Suppressor refusals_;
+    Suppressor capabilities_;
     LineWriter writer_;
 };
 

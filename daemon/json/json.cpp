@@ -68,12 +68,25 @@ json::object side_json(const SideFacts& side) {
     json::array vendor_ids;
     for (const auto& name : side.vendor_ids) vendor_ids.push_back(json_text(name));
     return {
-        {"fragmentation",          word(side.fragmentation)     },
-        {"intermediate_supported", side.intermediate_supported  },
-        {"behind_nat",             bool_or_null(side.behind_nat)},
-        {"vendor",                 text_or_null(side.vendor)    },
-        {"vendor_ids",             std::move(vendor_ids)        }
+        {"fragmentation",          word(side.fragmentation)           },
+        {"intermediate_supported", side.intermediate_supported        },
+        {"behind_nat",             bool_or_null(side.behind_nat)      },
+        {"other_behind_nat",       bool_or_null(side.other_behind_nat)},
+        {"vendor",                 text_or_null(side.vendor)          },
+        {"vendor_ids",             std::move(vendor_ids)              }
     };
+}
+
+json::array transforms_json(const SharedList<Transform>& list) {
+    json::array transforms;
+    for (const auto& transform : list) transforms.push_back(json_text(to_string(transform)));
+    return transforms;
+}
+
+/// Whether the address embeds one that cannot be reached so; it alone tells.
+bool embeds_bogus(const Peer& peer) {
+    const auto facts = transition_of(peer.address, {});
+    return facts.bogus && facts.transition == peer.transition;
 }
 
 json::object endpoint_json(const Endpoint& endpoint) {
@@ -153,6 +166,9 @@ json::object to_json(const Handshake& handshake) {
     object["client_addresses"] = handshake.client_addresses;
     object["client_side"] = side_json(handshake.client_side);
     object["server_side"] = side_json(handshake.server_side);
+    object["offered"] = transforms_json(handshake.offered);
+    object["chosen"] = transforms_json(handshake.chosen);
+    object["stack"] = text_or_null(handshake.stack);
     object["mid_stream"] = handshake.mid_stream;
     object["rekeyed"] = handshake.rekeyed;
     object["half_view"] = handshake.half_view;
@@ -213,6 +229,7 @@ json::object to_json(const Peer& peer) {
         {"vendor",                text_or_null(peer.vendor)               },
         {"transition",            word(peer.transition)                   },
         {"embedded",              address_or_null(peer.embedded)          },
+        {"bogus",                 embeds_bogus(peer)                      },
         {"first_seen",            to_json(peer.first_seen)                },
         {"last_seen",             to_json(peer.last_seen)                 },
         {"fragmentation_changed", time_or_null(peer.fragmentation_changed)},

@@ -155,6 +155,29 @@ TEST_CASE("events: handshakes nobody proved to be real cannot fill the file", "[
     CHECK(told.at("count").as_int64() == 995);
 }
 
+TEST_CASE("events: who changes at will cannot fill the file; a first capability is no line",
+          "[events]") {
+    const auto lines = written({}, false, [](EventWriter& events) {
+        const auto show = [&](const char* address, Fragmentation before, Fragmentation after) {
+            events.capability_changed({*parse_address(address), PeerRole::client, before, after},
+                                      start);
+        };
+        show("203.0.113.9", Fragmentation::unknown, Fragmentation::ike);
+        for (int i = 0; i < 100; ++i) {
+            const auto address = "203.0.113." + std::to_string(i);
+            show(address.c_str(), Fragmentation::none, Fragmentation::ike);
+        }
+        show("198.51.100.9", Fragmentation::none, Fragmentation::ike);
+        events.tick(start + 61s);
+    });
+    REQUIRE(lines.size() == 5 + 1 + 1);
+    const auto told = json::parse(lines.back()).as_object();
+    CHECK(told.at("event_type").as_string() == "suppressed");
+    CHECK(told.at("of").as_string() == "ike_capability");
+    CHECK(told.at("key").as_string() == "client 203.0.113.0/24");
+    CHECK(told.at("count").as_int64() == 95);
+}
+
 TEST_CASE("events: the file is ours alone, links are not followed, rotation is", "[events]") {
     const Folder folder;
     EventOptions options;

@@ -83,6 +83,35 @@ TEST_CASE("json: what an ended handshake says", "[json]") {
     CHECK(json::serialize(object.at("auth_transport")) == R"({"request":"ip","response":"skf"})");
 }
 
+TEST_CASE("json: what the parser learnt of a handshake and an address can be read", "[json]") {
+    auto h = handshake();
+    CHECK(json::serialize(to_json(h).at("offered")) == "[]");
+    CHECK(to_json(h).at("stack").is_null());
+    CHECK(to_json(h).at("client_side").at("other_behind_nat").is_null());
+    const Transform strong{.type = transform_type::encryption, .id = 20, .key_bits = 256};
+    const Transform group{.type = transform_type::key_exchange, .id = 31};
+    h.offered = SharedList<Transform>({strong, group});
+    h.chosen = SharedList<Transform>({strong});
+    h.stack = "windows";
+    h.client_side.other_behind_nat = true;
+    const auto object = to_json(h);
+    CHECK(json::serialize(object.at("offered")) ==
+          R"(["encryption=AES_GCM_16-256","key_exchange=CURVE_25519"])");
+    CHECK(json::serialize(object.at("chosen")) == R"(["encryption=AES_GCM_16-256"])");
+    CHECK(object.at("stack") == "windows");
+    CHECK(object.at("client_side").at("other_behind_nat") == true);
+    Peer peer;
+    CHECK(to_json(peer).at("bogus") == false);
+    peer.address = address("2002:a00:1::1"); // 6to4 of 10.0.0.1
+    peer.transition = Transition::six_to_four;
+    CHECK(to_json(peer).at("bogus") == true);
+    peer.transition = Transition::nat64; // by a prefix of the configuration
+    CHECK(to_json(peer).at("bogus") == false);
+    peer.address = address("2002:c633:6453::1");
+    peer.transition = Transition::six_to_four;
+    CHECK(to_json(peer).at("bogus") == false);
+}
+
 TEST_CASE("json: hostile text is valid UTF-8 and harmless", "[json]") {
     const std::string nasty("\x1b[2J</script>'; DROP\n=cmd%n\xff\xfe\0end", 32);
     auto h = handshake();
