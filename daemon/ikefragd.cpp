@@ -10,6 +10,7 @@
 #include "daemon/log.hpp"
 #include "daemon/metrics/collector.hpp"
 #include "daemon/metrics/http_server.hpp"
+#include "daemon/metrics/kept_text.hpp"
 #include "daemon/observer/daemon.hpp"
 #include "daemon/observer/observer.hpp"
 #include "daemon/observer/service_manager.hpp"
@@ -24,6 +25,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -81,10 +83,10 @@ int refuse(const Diagnostics& mistakes) {
 }
 
 std::unique_ptr<HttpPage>
-make_page(std::string_view path, const Daemon& daemon, const MetricsCollector& metrics) {
+make_page(std::string_view path, const Daemon& daemon, KeptText& metrics) {
     if (path == "/metrics")
         return std::make_unique<HttpPage>(
-            HttpPage{200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()});
+            HttpPage{200, "text/plain; version=0.0.4; charset=utf-8", metrics.get()});
     if (path == "/-/healthy") return std::make_unique<HttpPage>(HttpPage{.body = "healthy\n"});
     if (path == "/-/ready") {
         if (daemon.ready()) return std::make_unique<HttpPage>(HttpPage{.body = "ready\n"});
@@ -166,8 +168,11 @@ int run(const Options& options, Config config, std::vector<VendorId> vendor_ids,
     MetricsCollector metrics(daemon);
     daemon_to_ask = &daemon;
     metrics_to_ask = &metrics;
+    KeptText metrics_text(
+        [&metrics] { return metrics.text(); },
+        [] { return Duration(std::chrono::steady_clock::now().time_since_epoch()); });
     const HttpServer http(io, settings.metrics_listen, [&](std::string_view path) {
-        return make_page(path, daemon, metrics);
+        return make_page(path, daemon, metrics_text);
     });
     Troubles troubles;
     daemon.each_second([&](TimePoint now) {

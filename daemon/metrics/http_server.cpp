@@ -39,9 +39,9 @@ Response make_response(unsigned status, std::string body) {
 }
 
 Response answer_request(const http::request<http::empty_body>& request, const Answer& answer) {
-    if (request.method() != http::verb::get && request.method() != http::verb::head) {
-        auto response = make_response(405, "only GET and HEAD\n");
-        response.set(http::field::allow, "GET, HEAD");
+    if (request.method() != http::verb::get) {
+        auto response = make_response(405, "only GET\n");
+        response.set(http::field::allow, "GET");
         return response;
     }
     const std::string_view target(request.target().data(), request.target().size());
@@ -102,7 +102,7 @@ private:
         response_ = std::move(response);
         response_.keep_alive(false);
         response_.prepare_payload();
-        // HEAD gets the same headers and no body.
+        // An answer to HEAD never has a body, not even the one that says no.
         serializer_.emplace(response_);
         const auto sent = [self = shared_from_this()](ErrorCode, std::size_t) { self->finish(); };
         if (parser_.get().method() == http::verb::head)
@@ -194,6 +194,7 @@ private:
             acceptor.set_option(asio::ip::v6_only(true), error);
         if (!error) acceptor.bind(listener.endpoint, error);
         if (!error) acceptor.listen(static_cast<int>(max_connections), error);
+        if (!error) acceptor.non_blocking(true, error);
         return error;
     }
 
@@ -219,14 +220,22 @@ private:
     void accept(Listener& listener) {
         if (listener.accepting || open_ >= max_connections || stopped_) return;
         listener.accepting = true;
-        listener.acceptor.async_accept(
-            [self = shared_from_this(), &listener](ErrorCode error, Tcp::socket socket) {
+        listener.acceptor.async_wait(
+            Tcp::acceptor::wait_read, [self = shared_from_this(), &listener](ErrorCode error) {
                 listener.accepting = false;
-                if (error == asio::error::operation_aborted) return;
-                if (error) return self->accept_later(listener);
-                self->open(std::move(socket));
-                self->accept(listener);
+                if (error == asio::error::operation_aborted || self->stopped_) return;
+                self->take(listener, error);
             });
+    }
+
+    /// Another listener may have taken the last place since: then who knocks waits.
+    void take(Listener& listener, ErrorCode error) {
+        if (open_ >= max_connections) return;
+        Tcp::socket socket(listener.acceptor.get_executor());
+        if (!error) listener.acceptor.accept(socket, error);
+        if (error && error != asio::error::would_block) return accept_later(listener);
+        if (!error) open(std::move(socket));
+        accept(listener);
     }
 
     /// No descriptors left, perhaps: asking again at once would only burn the processor.

@@ -25,7 +25,7 @@ struct HttpPage {
 /// Serves a few pages over HTTP/1.1 on the io_context's thread, one request a connection.
 ///
 /// Bounds: 8 connections at once (more wait in the kernel's backlog), each for at most 5 s from
-/// accept to the last byte; headers of at most 8 KiB; GET and HEAD only (405), paths of at most
+/// accept to the last byte; headers of at most 8 KiB; GET only (405), paths of at most
 /// 1 KiB (414), no body. A slow or silent client costs its place, nobody's time.
 class HttpServer {
 public:
