@@ -7,6 +7,7 @@
 #include "daemon/sandbox/privileges.hpp"
 #include "daemon/sandbox/system_calls.hpp"
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,10 +30,32 @@ void require(bool done, const std::string& step) {
     if (!done) throw std::system_error(errno, std::generic_category(), step);
 }
 
+/// One that was there before: tightened if it belongs to the daemon's user alone. Root's is left as
+/// it is, for it may be used by others, too (somebody may have set it to /var/lib).
+void tighten_state_directory(const std::string& path, uid_t user) {
+    const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    require(directory >= 0, "open state directory " + path);
+    struct stat status {};
+    const bool known = ::fstat(directory, &status) == 0;
+    const bool is_ours = known && status.st_uid == user;
+    const bool is_trusted = is_ours || (known && status.st_uid == 0);
+    bool done = is_trusted;
+    if (is_ours && user != 0 && (status.st_mode & 0777) != 0700)
+        done = ::fchmod(directory, 0700) == 0;
+    else if (is_trusted && (status.st_mode & 0002) != 0)
+        done = false;
+    ::close(directory);
+    if (!done) {
+        errno = EPERM;
+        require(false, "state directory " + path + " belongs to others, or all may write to it");
+    }
+}
+
 /// The state directory: nobody else's business, not even to list.
 void make_state_directory(const std::string& path, const passwd* owner) {
     if (::mkdir(path.c_str(), 0700) != 0) {
         require(errno == EEXIST, "make state directory " + path);
+        tighten_state_directory(path, owner != nullptr ? owner->pw_uid : ::geteuid());
         return;
     }
     if (owner != nullptr)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -72,7 +73,13 @@ Result<Database, std::string> Database::open(const std::filesystem::path& path) 
     // Made here, so that it has its mode from its first moment; the companions take theirs from it.
     const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (file < 0) return fail(std::generic_category().message(errno));
+    // One that was there before may be wider: it is nobody else's business now.
+    struct stat status {};
+    const bool is_file = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    const bool is_ours = is_file && ((status.st_mode & 0777) == 0600 || ::fchmod(file, 0600) == 0);
     ::close(file);
+    if (!is_file) return fail(std::string("it is no file"));
+    if (!is_ours) return fail(std::string("others may read it, and its mode cannot be changed"));
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(path.c_str(),
                                      &handle,

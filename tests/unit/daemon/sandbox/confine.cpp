@@ -145,3 +145,37 @@ TEST_CASE("confine: a state directory that cannot be made is named", "[sandbox]"
     CHECK_THROWS_WITH(confine("nobody", folders.config(), "", folders.settings),
                       Catch::Contains("make state directory " + folders.root + "/missing/state"));
 }
+
+TEST_CASE("confine: a state directory that was there is tightened, or refused", "[sandbox]") {
+    const auto* nobody = getpwnam("nobody");
+    if (geteuid() != 0 || nobody == nullptr) {
+        WARN("skipped: needs root and the user nobody");
+        return;
+    }
+    struct Case {
+        std::string name;
+        uid_t owner;
+        mode_t mode;
+        bool taken;
+        mode_t after;
+    };
+    const Case cases[] = {
+        {"the daemon's own, wide",      nobody->pw_uid, 0755, true,  0700},
+        {"the daemon's own, for all",   nobody->pw_uid, 0777, true,  0700},
+        {"root's, used by others, too", 0,              0755, true,  0755},
+        {"root's, all may write",       0,              0777, false, 0777},
+        {"somebody else's",             1,              0700, false, 0700},
+        {"somebody else's, for all",    1,              0777, false, 0777},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            const Folders folders;
+            const auto state = folders.root + "/state";
+            REQUIRE(mkdir(state.c_str(), 0700) == 0);
+            REQUIRE(chown(state.c_str(), c.owner, c.owner) == 0);
+            REQUIRE(chmod(state.c_str(), c.mode) == 0);
+            CHECK(tried_as("nobody", folders).has_value() == c.taken);
+            struct stat facts {};
+            REQUIRE(stat(state.c_str(), &facts) == 0);
+            CHECK((facts.st_mode & 07777) == c.after);
+        }
+}

@@ -189,6 +189,30 @@ TEST_CASE("peers.db: a link in its place is not followed", "[state]") {
     CHECK(text == "keep me");
 }
 
+TEST_CASE("peers.db: a link to an empty file makes no database of it", "[state]") {
+    const Directory directory;
+    std::ofstream(directory.path / "target").close();
+    std::filesystem::create_symlink(directory.path / "target", directory.path / "peers.db");
+    {
+        PeerStore store(settings_in(directory));
+        store.store(peer_at("198.51.100.7", noon));
+    }
+    CHECK(std::filesystem::file_size(directory.path / "target") == 0);
+    CHECK(std::filesystem::is_symlink(directory.path / "peers.db"));
+}
+
+TEST_CASE("peers.db: one that others may read is so no more", "[state]") {
+    const Directory directory;
+    { PeerStore(settings_in(directory)).store(peer_at("198.51.100.7", noon)); }
+    std::filesystem::permissions(directory.path / "peers.db",
+                                 static_cast<std::filesystem::perms>(0644));
+    PeerStore store(settings_in(directory));
+    CHECK(store.load(TimePoint{}).size() == 1);
+    struct stat facts {};
+    REQUIRE(stat((directory.path / "peers.db").c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == 0600);
+}
+
 TEST_CASE("peers.db: what the disk refuses is kept and written when it can be", "[state]") {
     const Directory directory;
     auto settings = settings_in(directory);
