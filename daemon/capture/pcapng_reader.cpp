@@ -132,9 +132,11 @@ bool PcapngReader::read_interface(Bytes body) {
 
 TimePoint PcapngReader::time_of(const Interface& interface, std::uint64_t units) {
     constexpr std::uint64_t nanoseconds = 1'000'000'000;
-    // Years beyond what 63 bits of nanoseconds hold (2262) are held at that end.
+    // Years beyond what 63 bits of nanoseconds hold (2262) are held a day before that end: the
+    // clock runs on after the last record.
+    constexpr std::int64_t day = 86'400;
     constexpr std::int64_t max_seconds =
-        std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(nanoseconds) - 1;
+        std::numeric_limits<std::int64_t>::max() / static_cast<std::int64_t>(nanoseconds) - day;
     const std::uint64_t whole = units / interface.units_a_second;
     const std::uint64_t rest = units % interface.units_a_second;
     std::int64_t fraction = 0;

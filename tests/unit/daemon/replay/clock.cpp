@@ -61,6 +61,14 @@ const std::string exclusive = "mode = \"exclusive\"\n";
 
 } // namespace
 
+TEST_CASE("replay: the clock runs on even at the end of time", "[replay]") {
+    const auto last = TimePoint::max() - TimePoint(1'000'000'000s);
+    const auto done = Capture().packet(last, fragment(1, 48, false)).replay(exclusive);
+    REQUIRE(done->packets().size() == 1);
+    CHECK(done->packets()[0].verdict == Verdict::drop);
+    CHECK_FALSE(done->gate().next_deadline());
+}
+
 TEST_CASE("replay: the clock runs on after the last record", "[replay]") {
     // A tail whose first fragment never comes is held, and then refused when its time is over.
     const auto done = Capture().packet(0s, fragment(1, 48, false)).replay(exclusive);
