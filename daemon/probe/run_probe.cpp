@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -137,8 +138,11 @@ std::uint32_t interface_mtu(int descriptor) {
 
 bool is_one_host(const IpAddress& address) {
     const auto& bytes = address.bytes;
+    // A mapped address is IPv4 in disguise, and may hide anything that is refused below.
+    static constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (address.family == Family::ipv6)
-        return bytes[0] != 0xff && address != IpAddress{{}, Family::ipv6};
+        return bytes[0] != 0xff && address != IpAddress{{}, Family::ipv6} &&
+               !std::equal(mapped.begin(), mapped.end(), bytes.begin());
     const bool multicast_or_reserved = bytes[0] >= 224;
     return !multicast_or_reserved && bytes[0] != 0;
 }
@@ -324,7 +328,8 @@ Result<Target, std::string> resolve(const std::string& host, std::optional<Famil
         if (!address) continue;
         Target target{*address};
         if (!is_one_host(*address)) {
-            why = to_string(*address) + " is no single host (multicast, broadcast or reserved)";
+            why = to_string(*address) +
+                  " is no single host (multicast, broadcast, mapped or reserved)";
             continue;
         }
         if (address->family == Family::ipv6) {

@@ -2,6 +2,7 @@
 // The probe against a made-up path and server, without sockets or sleep.
 #include "daemon/probe/probe.hpp"
 
+#include "daemon/probe/run_probe.hpp"
 #include "daemon/probe/verdict.hpp"
 
 #include <boost/json.hpp>
@@ -193,7 +194,7 @@ TEST_CASE("probe: what must hold in every world", "[probe]") {
         CAPTURE(world.mtu, world.router_speaks, world.fragments_pass, world.answers_version3);
         CAPTURE(world.lose_each, static_cast<int>(world.family));
         const Run run(world);
-        REQUIRE(run.sent <= probe::max_packets);
+        REQUIRE(run.sent <= 40);
         REQUIRE(run.facts.packets == run.sent);
         REQUIRE(run.real_spis.size() <= 2);
         for (const auto& spi : run.all_spis)
@@ -239,7 +240,7 @@ TEST_CASE("probe: servers and paths, and the verdict on each", "[probe]") {
             c.change(world);
             const Run run(world);
             CHECK(run.ids() == c.ids);
-            CHECK(run.sent <= probe::max_packets);
+            CHECK(run.sent <= 40);
             CHECK_FALSE(run.verdict.sentence.empty());
             CHECK(probe::has_finding(run.verdict) == (!c.ids.empty() && c.ids != "D26"));
             const auto object = probe::to_json(run.facts, run.verdict, run.server, "host");
@@ -274,4 +275,25 @@ TEST_CASE("probe: strangers' datagrams are not answers", "[probe]") {
     probe.received({500, false}, {}, 0, now);
     probe.received({4500, true}, message, 0, now);
     CHECK_FALSE(probe.facts().any_port_answers());
+}
+
+TEST_CASE("probe: only a single host is asked", "[probe]") {
+    const char* hosts[] = {"224.0.0.1",
+                           "239.255.255.250",
+                           "240.0.0.1",
+                           "255.255.255.255",
+                           "0.0.0.0",
+                           "ff02::1",
+                           "ff0e::1",
+                           "::",
+                           "::ffff:224.0.0.1",
+                           "::ffff:255.255.255.255",
+                           "::ffff:198.51.100.7"};
+    for (const auto* host : hosts) {
+        CAPTURE(host);
+        const auto target = probe::resolve(host, std::nullopt);
+        REQUIRE_FALSE(target);
+        CHECK(target.error().find("no single host") != std::string::npos);
+    }
+    CHECK(probe::resolve("127.0.0.1", std::nullopt));
 }
