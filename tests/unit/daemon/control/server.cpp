@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -36,6 +37,9 @@ struct Folder {
     std::string path;
 };
 
+/// More than the kernel keeps of a connection nobody reads.
+constexpr std::size_t large = 4'000'000;
+
 /// A server on a thread of its own that gives back what it is asked.
 class Echo {
 public:
@@ -51,6 +55,10 @@ public:
 private:
     static ControlResult answer(const ControlRequest& request, const Caller& caller) {
         if (request.command == "fail") throw std::runtime_error("it went wrong");
+        if (request.command == "large")
+            return json::object{
+                {"text", std::string(large, 'x')}
+            };
         if (request.command == "refuse")
             return fail(ControlError{ControlFault::permission, "only root may", {}});
         if (request.command == "mistakes") {
@@ -79,6 +87,31 @@ int connect_to(const std::string& path) {
     const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     REQUIRE(::connect(connection, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
     return connection;
+}
+
+/// A client that asks for much and does not read it.
+int ask_unread(const std::string& path) {
+    const int connection = connect_to(path);
+    const auto request = std::string(R"({"command":"large","arguments":{}})") + '\n';
+    REQUIRE(::send(connection, request.data(), request.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(request.size()));
+    return connection;
+}
+
+/// Whether something can be read, at once or after a while; the end can, too.
+bool has_answer(int connection, std::chrono::milliseconds within) {
+    pollfd polled{connection, POLLIN, 0};
+    return ::poll(&polled, 1, static_cast<int>(within.count())) == 1;
+}
+
+std::size_t read_rest(int connection) {
+    std::string room(70'000, '\0');
+    std::size_t total = 0;
+    for (;;) {
+        const auto got = ::recv(connection, room.data(), room.size(), 0);
+        if (got <= 0) return total;
+        total += static_cast<std::size_t>(got);
+    }
 }
 
 std::string raw_exchange(const std::string& path, const std::string& text) {
@@ -186,14 +219,36 @@ TEST_CASE("control: silent clients hold nobody up", "[control]") {
     for (const int connection : silent) ::close(connection);
 }
 
-TEST_CASE("control: with every place taken, the deadline makes room", "[control]") {
+TEST_CASE("control: with every place taken, the next waits until one is free", "[control]") {
     const Folder folder;
     const Echo echo(folder.socket());
     std::vector<int> silent;
     for (std::size_t i = 0; i < max_control_clients; ++i)
         silent.push_back(connect_to(folder.socket()));
-    CHECK(ask_daemon(folder.socket(), "status", {}));
+    const int next = ask_unread(folder.socket());
+    CHECK_FALSE(has_answer(next, 300ms));
+    ::close(silent.back());
+    silent.pop_back();
+    CHECK(has_answer(next, 4s));
+    ::close(next);
     for (const int connection : silent) ::close(connection);
+}
+
+TEST_CASE("control: with every place taken, the deadline makes room", "[control]") {
+    const Folder folder;
+    const Echo echo(folder.socket());
+    std::vector<int> unread;
+    for (std::size_t i = 0; i + 1 < max_control_clients; ++i) {
+        unread.push_back(ask_unread(folder.socket()));
+        REQUIRE(has_answer(unread.back(), 4s));
+    }
+    const int silent = connect_to(folder.socket());
+    CHECK(ask_daemon(folder.socket(), "status", {}));
+    // The silent one came last: when its time is over, so is that of those who do not read.
+    CHECK(read_rest(silent) == 0);
+    for (const int connection : unread) CHECK(read_rest(connection) < large);
+    for (const int connection : unread) ::close(connection);
+    ::close(silent);
 }
 
 TEST_CASE("control: a dead daemon's socket is taken over, a living one's is not", "[control]") {

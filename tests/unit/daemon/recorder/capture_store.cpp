@@ -4,6 +4,7 @@
 #include "tests/support/daemon/temporary_folder.hpp"
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -87,6 +88,57 @@ TEST_CASE("captures: a folder that is a link is not written to", "[recorder]") {
     store.add(name_of(1), "content");
     REQUIRE(comes_true([&] { return store.counters().failures.get() == 1; }));
     CHECK(std::filesystem::is_empty(folder.path / "elsewhere"));
+}
+
+TEST_CASE("captures: a link at the file's own name is replaced, not followed", "[recorder]") {
+    const TemporaryFolder folder;
+    const auto place = folder.path / "captures";
+    std::filesystem::create_directory(place);
+    std::ofstream(folder.path / "target") << "keep me";
+    const auto name = name_of(1);
+    std::filesystem::create_symlink(folder.path / "target", place / name);
+    CaptureStore store(place, {});
+    store.add(name, "content");
+    REQUIRE(comes_true([&] { return store.counters().written.get() == 1; }));
+    std::string kept;
+    std::getline(std::ifstream(folder.path / "target"), kept);
+    CHECK(kept == "keep me");
+    CHECK_FALSE(std::filesystem::is_symlink(place / name));
+    CHECK(store.read(name) == "content");
+}
+
+TEST_CASE("captures: while the disk stands still, sixteen wait and the others are lost",
+          "[recorder]") {
+    const TemporaryFolder folder;
+    // The writer's first line in the log goes to a pipe that is full: there it stands.
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const int room = ::fcntl(ends[1], F_SETPIPE_SZ, 4096);
+    REQUIRE(room > 0);
+    REQUIRE(::write(ends[1],
+                    std::string(static_cast<std::size_t>(room), '-').data(),
+                    static_cast<std::size_t>(room)) == room);
+    const int stderr_before = ::dup(2);
+    CaptureStore store(folder.path / "captures", {});
+    REQUIRE(::dup2(ends[1], 2) == 2);
+    store.add(name_of(0), "first");
+    const bool stands = comes_true([&] { return store.counters().written.get() == 1; });
+    for (int i = 1; i <= 100; ++i) store.add(name_of(i), "content");
+    const auto lost = store.counters().lost.get();
+    ::dup2(stderr_before, 2);
+    ::close(stderr_before);
+    ::close(ends[1]);
+    std::thread reader([end = ends[0]] {
+        char bytes[4096];
+        while (::read(end, bytes, sizeof bytes) > 0) {
+        }
+        ::close(end);
+    });
+    const bool went_on = comes_true([&] { return store.counters().written.get() == 17; });
+    reader.join();
+    CHECK(stands);
+    CHECK(lost == 84);
+    CHECK(went_on);
 }
 
 TEST_CASE("captures: the oldest go, by number and by age", "[recorder]") {

@@ -112,6 +112,22 @@ TEST_CASE("recorder: a scanner cannot fill the disk", "[recorder]") {
     CHECK(comes_to(recorder.store().counters().written, 3));
 }
 
+TEST_CASE("recorder: many networks at once cannot fill the disk either", "[recorder]") {
+    Bench bench;
+    Recorder recorder(bench.pool, bench.settings);
+    recorder.add(bench.copy());
+    const auto end_of_network = [&](unsigned number) {
+        const auto address = "100.64." + std::to_string(number) + ".1";
+        bench.attempt.handshake.client.address = *parse_address(address);
+        bench.end(recorder);
+    };
+    for (unsigned i = 0; i < 100; ++i) end_of_network(i);
+    CHECK(recorder.suppressed() == 80);
+    bench.now += 1s;
+    for (unsigned i = 100; i < 110; ++i) end_of_network(i);
+    CHECK(recorder.suppressed() == 89);
+}
+
 TEST_CASE("recorder: a reload switches it, and keeps what is there where it can", "[recorder]") {
     Bench bench(false);
     Recorder recorder(bench.pool, bench.settings);
