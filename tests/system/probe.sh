@@ -147,8 +147,11 @@ probe 10.99.2.2
 equal "an elliptic curve's group, too" '[20,true,true]' "$(said '[.server.wanted_group, .server.fragmentation, .fragments.pass]')"
 
 # ---------------------------------------------------------------- what is no server
-probe 224.0.0.1
-equal "multicast is refused" 1 $code
+for host in 224.0.0.1 255.255.255.255 ff02::1 ::ffff:224.0.0.1 ::ffff:10.99.2.2; do
+    probe "$host"
+    equal "$host is refused" 1 $code
+    compare "… as no single host" "$(tail -n 1 "$LAB_DIR/probe.log" | grep -c 'no single host')" -eq 1
+done
 probe 10.99.1.255
 equal "broadcast is refused" 1 $code
 probe 203.0.113.1
