@@ -159,9 +159,22 @@ Found look_at(Database& database) {
 
 /// What waits for the disk, newest state for each address.
 struct Waiting {
+    static constexpr std::size_t most_capabilities = 8;
     struct Change {
-        std::optional<Peer> peer; ///< empty: forget the address
+        bool forget = false; ///< what the file has of the address, before the rest
+        std::optional<Peer> peer;
         std::vector<std::pair<TimePoint, Fragmentation>> capabilities;
+
+        /// Adds what came after this.
+        void follow(Change&& next) {
+            if (next.forget) {
+                *this = std::move(next);
+                return;
+            }
+            if (next.peer) peer = std::move(next.peer);
+            for (auto& change : next.capabilities)
+                if (capabilities.size() < most_capabilities) capabilities.push_back(change);
+        }
     };
     std::map<IpAddress, Change> changes;
     std::optional<TimePoint> forget_before;
@@ -381,11 +394,9 @@ bool PeerStore::State::write_changes(const Waiting& batch) {
     if (!upsert || !remove || !forget_history || !insert || !trim || !remove_before || !trim_all)
         return false;
     for (const auto& [address, change] : batch.changes) {
-        if (!change.peer && change.capabilities.empty()) {
-            if (!run_with_address(*remove, address) || !run_with_address(*forget_history, address))
-                return false;
-            continue;
-        }
+        if (change.forget &&
+            (!run_with_address(*remove, address) || !run_with_address(*forget_history, address)))
+            return false;
         if (change.peer && !write_peer(*upsert, *change.peer)) return false;
         for (const auto& [time, fragmentation] : change.capabilities) {
             insert->bind(2, to_number(time));
@@ -409,11 +420,13 @@ void PeerStore::State::take_back(Waiting&& batch) {
     if (batch.forget_before && !waiting_.forget_before)
         waiting_.forget_before = batch.forget_before;
     for (auto& [address, change] : batch.changes) {
-        if (waiting_.changes.size() >= settings_.max_peers) {
+        if (!waiting_.changes.contains(address) && waiting_.changes.size() >= settings_.max_peers) {
             counters.dropped.add();
             continue;
         }
-        waiting_.changes.try_emplace(address, std::move(change));
+        auto& waiting = waiting_.changes[address];
+        change.follow(std::move(waiting));
+        waiting = std::move(change);
     }
 }
 
@@ -427,15 +440,16 @@ void PeerStore::store(const Peer& peer) {
 }
 
 void PeerStore::capability_changed(const IpAddress& address, TimePoint time, Fragmentation after) {
-    constexpr std::size_t most_waiting = 8;
     state_->change(address, [&](Waiting::Change& change) {
-        if (change.capabilities.size() < most_waiting)
+        if (change.capabilities.size() < Waiting::most_capabilities)
             change.capabilities.emplace_back(time, after);
     });
 }
 
 void PeerStore::forget(const IpAddress& address) {
-    state_->change(address, [](Waiting::Change& change) { change = {}; });
+    state_->change(address, [](Waiting::Change& change) {
+        change = {.forget = true, .peer = {}, .capabilities = {}};
+    });
 }
 
 void PeerStore::forget_before(TimePoint time) { state_->forget_before(time); }

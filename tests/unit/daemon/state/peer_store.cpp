@@ -109,6 +109,41 @@ TEST_CASE("peers.db: a forgotten address leaves nothing", "[state]") {
     CHECK(count->integer(0) == 0);
 }
 
+TEST_CASE("peers.db: an address that comes back after it was forgotten has no past", "[state]") {
+    const bool is_refused = GENERATE(false, true); // by the disk, until both changes wait
+    const Directory directory;
+    const auto address = *parse_address("198.51.100.7");
+    {
+        PeerStore store(settings_in(directory));
+        store.store(peer_at("198.51.100.7", noon));
+        store.capability_changed(address, noon, Fragmentation::ike);
+    }
+    auto settings = settings_in(directory);
+    settings.batch_every = is_refused ? 10ms : 10min; // the second: all at the end
+    {
+        PeerStore store(settings);
+        auto other = Database::open(settings.path);
+        REQUIRE(other);
+        if (is_refused) REQUIRE(other->execute("BEGIN EXCLUSIVE"));
+        store.forget(address);
+        if (is_refused)
+            for (int i = 0; i < 2000 && store.counters().failures.get() == 0; ++i)
+                std::this_thread::sleep_for(10ms);
+        CHECK((store.counters().failures.get() > 0) == is_refused);
+        store.store(peer_at("198.51.100.7", noon + 1h));
+        if (is_refused) REQUIRE(other->execute("ROLLBACK"));
+    }
+    const auto peers = PeerStore(settings_in(directory)).load(TimePoint{});
+    REQUIRE(peers.size() == 1);
+    CHECK(peers[0].first_seen == noon + 1h);
+    auto database = Database::open(settings.path);
+    REQUIRE(database);
+    auto count = database->prepare("SELECT count(*) FROM capability");
+    REQUIRE(count);
+    REQUIRE(count->step());
+    CHECK(count->integer(0) == 0);
+}
+
 TEST_CASE("peers.db: old peers go, and no more stay than the bound", "[state]") {
     const Directory directory;
     auto settings = settings_in(directory);
