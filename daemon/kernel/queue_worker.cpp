@@ -133,6 +133,8 @@ public:
     void start();
     void stop();
 
+    void nudge() const { woken_.raise(); }
+
     /// Any thread: hands something to the worker.
     template <class Change>
     void command(Change&& change) {
@@ -202,7 +204,8 @@ private:
     std::unordered_map<std::uint32_t, std::uint32_t> marks_;
     bool unread_ = false; ///< observations were written since the reader was woken
     TimePoint woken_reader_;
-    std::uint64_t ids_ = 0; ///< given out by the kernel, as far as seen
+    std::uint64_t looked_ns_ = 0; ///< the clock, some time before the socket is read
+    std::uint64_t ids_ = 0;       ///< given out by the kernel, as far as seen
     bool stopping_ = false;
 
     std::mutex mutex_;
@@ -281,7 +284,10 @@ std::size_t QueueWorker::State::turn() {
     if (got < 0) {
         if (errno == ENOBUFS) {
             counters.enobufs.add();
-        } else if (errno != EAGAIN && errno != EINTR) {
+        } else if (errno == EAGAIN) {
+            counters.received_when_empty.set(counters.received.get());
+            counters.emptied_ns.set(looked_ns_);
+        } else if (errno != EINTR) {
             const std::lock_guard lock(mutex_);
             failure_ = "queue " + std::to_string(settings.number) + ": " +
                        std::generic_category().message(errno);
@@ -450,7 +456,10 @@ void QueueWorker::State::sleep() {
         {{socket_->descriptor(), POLLIN, 0}, {woken_.descriptor(), POLLIN, 0}}
     };
     ::ppoll(wait.data(), wait.size(), &limit, nullptr);
-    if ((wait[1].revents & POLLIN) != 0) woken_.lower();
+    looked_ns_ = counters.beat_ns.get();
+    if ((wait[1].revents & POLLIN) == 0) return;
+    woken_.lower();
+    looked_ns_ = static_cast<std::uint64_t>(clock_.now().time_since_epoch().count());
 }
 
 void QueueWorker::State::take_commands() {
@@ -522,6 +531,8 @@ void QueueWorker::set_domains(InterfaceDomainsPointer domains) {
 void QueueWorker::release() {
     state_->command([](State::Pending& pending) { pending.release = true; });
 }
+
+void QueueWorker::nudge() { state_->nudge(); }
 
 void QueueWorker::stop() { state_->stop(); }
 

@@ -64,6 +64,10 @@ struct QueueCounters {
     std::array<Counter, verdict_latency_bounds.size() + 1> latency;
     Counter latency_sum_ns;
     Counter beat_ns; ///< the clock when the loop last turned, at least once a second
+    /// When the socket was last found empty: the packets read until then, and a time (the clock's)
+    /// before that look. Raised in this order.
+    Counter received_when_empty;
+    Counter emptied_ns;
 };
 
 /// One kernel queue, answered by a thread of its own out of a Gate of its own.
@@ -100,6 +104,9 @@ public:
     void accept_headless_until(TimePoint time);
     /// Lets go of everything held, with `accept` (change to observe).
     void release();
+
+    /// Any thread: has the loop turn, so that it says whether the socket is empty.
+    void nudge();
 
     /// Answers everything held and everything still waiting with `accept`, gives the queue back,
     /// and ends the thread. First take the queue rule away (KernelTable::stop_queueing), so that

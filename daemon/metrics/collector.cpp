@@ -45,12 +45,15 @@ std::vector<QueueMetrics> MetricsCollector::queues() const {
     const auto& parts = daemon_.parts();
     // The kernel's count first, ours after: a packet between the two reads is one too many on our
     // side, never one too few.
-    auto rule_count =
-        parts.table.counts()[static_cast<std::size_t>(TableCounter::queued)] + uncounted_;
+    UnseenPackets::Look look;
+    look.rule_count = parts.table.counts()[static_cast<std::size_t>(TableCounter::queued)];
+    look.read_at = parts.clock.now();
+    const auto emptied = parts.pool.emptied();
+    look.emptied = emptied.at;
+    look.received = emptied.received;
+    look.table_repairs = parts.table.repairs();
     const auto status = read_queue_status();
     std::vector<QueueMetrics> queues;
-    std::uint64_t accounted = 0;
-    std::uint64_t missed = 0;
     for (const auto& totals : parts.pool.totals()) {
         QueueMetrics queue;
         queue.totals = totals;
@@ -60,36 +63,20 @@ std::vector<QueueMetrics> MetricsCollector::queues() const {
                 if (row.number == totals.number)
                     queue.waiting = std::max<std::uint64_t>(row.waiting, totals.held_packets);
         queue.packets = answered(totals) + totals.vanished + queue.waiting;
-        accounted += queue.packets;
-        missed += totals.missed;
+        look.accounted += queue.packets;
+        look.missed += totals.missed;
         queues.push_back(queue);
     }
-    // The end of a rule that another tool removed takes along what it counted since we last read
-    // it: that is what we account for beyond its count, once both rest.
-    if (parts.table.repairs() != repairs_) {
-        repairs_ = parts.table.repairs();
-        count_lost_ = true;
-    } else if (count_lost_ && rule_count == last_rule_count_ && accounted == last_accounted_) {
-        count_lost_ = false;
-        const auto ours = accounted + unseen_;
-        uncounted_ += ours - std::min(ours, rule_count);
-        rule_count = std::max(ours, rule_count);
-    }
-    last_accounted_ = accounted;
-    // What is on its way between kernel and worker looks like lost for a moment: believe a
-    // difference only once the kernel's count rests.
-    if (rule_count == last_rule_count_ && rule_count > accounted)
-        unseen_ = std::max(unseen_, rule_count - accounted);
-    unseen_ = std::max(unseen_, missed);
-    last_rule_count_ = rule_count;
+    const auto sum = unseen_.look(look);
+    parts.pool.nudge(); // for the next look
     for (std::size_t i = 0; i < queues.size(); ++i) {
-        const auto share = unseen_ / queues.size() + (i < unseen_ % queues.size() ? 1 : 0);
+        const auto share = sum.unseen / queues.size() + (i < sum.unseen % queues.size() ? 1 : 0);
         queues[i].unseen = share;
         queues[i].packets += share;
     }
     // The rule's own counter is what is shown; were our sums wrong, the first queue would tell.
-    if (rule_count != 0 && !queues.empty())
-        queues.front().packets += rule_count - accounted - unseen_;
+    if (sum.queued != 0 && !queues.empty())
+        queues.front().packets += sum.queued - look.accounted - sum.unseen;
     return queues;
 }
 
@@ -123,6 +110,11 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     snapshot.kernel_emptied = parts.table.emptied();
     snapshot.start_seconds = unix_seconds(daemon_.started(), parts.clock);
     snapshot.configured_seconds = unix_seconds(daemon_.configured(), parts.clock);
+    // Two clocks are read one after the other: what is less than a millisecond is nobody's doing.
+    snapshot.clock_step_seconds =
+        std::chrono::duration<double>(
+            std::chrono::round<std::chrono::milliseconds>(parts.clock.drift()))
+            .count();
     snapshot.last_reload_successful = daemon_.last_reload_successful();
     snapshot.table_present = parts.table.present();
     snapshot.conntrack_active = parts.table.conntrack().conntrack_active;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/metrics/snapshot.hpp"
+#include "daemon/metrics/unseen_packets.hpp"
 
 #include <prometheus/collectable.h>
 
@@ -30,14 +31,7 @@ public:
 
 private:
     Daemon& daemon_;
-    /// Packets that never reached us: a count may not go back, though it is a difference of counts
-    /// that are read one after the other.
-    mutable std::uint64_t unseen_ = 0;
-    mutable std::uint64_t last_accounted_ = 0;
-    mutable std::uint64_t repairs_ = 0;
-    mutable std::uint64_t uncounted_ = 0; ///< by rules that were removed before we read them again
-    mutable bool count_lost_ = false;
-    mutable std::uint64_t last_rule_count_ = 0;
+    mutable UnseenPackets unseen_;
 };
 
 } // namespace ikefrag

@@ -171,6 +171,7 @@ void export_process(Families& out, const MetricsSnapshot& snapshot) {
             "ikefrag_mode_info", {text(mode.text)}, snapshot.policy.mode == mode.value ? 1.0 : 0.0);
     out.set("ikefrag_events_lost_total", {}, snapshot.events_lost);
     out.set("ikefrag_peers_database_failures_total", {}, snapshot.database_failures);
+    out.set("ikefrag_clock_step_seconds", {}, snapshot.clock_step_seconds);
 }
 
 void export_capture(Families& out, const CaptureMetrics& capture) {

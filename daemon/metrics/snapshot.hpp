@@ -74,6 +74,7 @@ struct MetricsSnapshot {
     std::uint64_t kernel_emptied = 0;
     double start_seconds = 0;
     double configured_seconds = 0;
+    double clock_step_seconds = 0; ///< by which somebody set the wall clock since the start
     bool last_reload_successful = true;
     bool table_present = false;
     bool conntrack_active = false;

@@ -55,6 +55,10 @@ QueueTotals read_totals(const QueueWorker& worker) {
     const auto& gate = worker.gate_counters();
     QueueTotals out;
     out.number = worker.number();
+    // Before the verdicts: a packet let go in between is then counted twice, not missing.
+    out.held_packets = gate.held_packets.get();
+    out.held_datagrams = gate.held_datagrams.get();
+    out.held_bytes = gate.held_bytes.get();
     out.given = counters.last_id.get();
     out.received = counters.received.get();
     out.missed = counters.socket_missed.get();
@@ -68,9 +72,6 @@ QueueTotals read_totals(const QueueWorker& worker) {
     take_back(out.verdicts, Verdict::drop, Verdict::merge, out.vanished - accepts);
     read_each(out.latency, counters.latency);
     out.latency_sum_ns = counters.latency_sum_ns.get();
-    out.held_packets = gate.held_packets.get();
-    out.held_datagrams = gate.held_datagrams.get();
-    out.held_bytes = gate.held_bytes.get();
     return out;
 }
 

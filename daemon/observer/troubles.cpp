@@ -70,7 +70,7 @@ std::vector<LogLine> Troubles::look(const TroubleFacts& facts, TimePoint now) {
     pass_ = facts.pass;
     const auto step = facts.wall_clock_drift - drift_;
     if (step > worth_telling || step < -worth_telling) {
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(step).count();
+        const auto seconds = std::chrono::round<std::chrono::seconds>(step).count();
         lines.push_back({LogLevel::warning,
                          "somebody set the clock by " + std::to_string(seconds) +
                              " s; nothing here waits by it, and times of this run go on as they "

@@ -130,6 +130,22 @@ std::string WorkerPool::failure() const {
     return {};
 }
 
+WorkerPool::Emptied WorkerPool::emptied() const {
+    Emptied emptied{.at = TimePoint::max()};
+    for (const auto& totals : retired_) emptied.received += totals.received;
+    for (const auto& worker : workers_) {
+        const auto& counters = worker->counters();
+        const Duration at{static_cast<std::int64_t>(counters.emptied_ns.get())};
+        emptied.at = std::min(emptied.at, TimePoint(at));
+        emptied.received += counters.received_when_empty.get();
+    }
+    return emptied;
+}
+
+void WorkerPool::nudge() const {
+    for (const auto& worker : workers_) worker->nudge();
+}
+
 Duration WorkerPool::longest_pause(TimePoint now) const {
     Duration longest{};
     for (const auto& worker : workers_) {

@@ -63,6 +63,15 @@ public:
     [[nodiscard]] std::string failure() const;
     /// The longest time since any worker's loop turned; 0 with none running.
     [[nodiscard]] Duration longest_pause(TimePoint now) const;
+    /// Of all workers since the start: `received` has every packet that came until `at`, which is
+    /// the end of time with none running.
+    struct Emptied {
+        TimePoint at;
+        std::uint64_t received = 0;
+    };
+    [[nodiscard]] Emptied emptied() const;
+    /// Has every worker look whether its socket is empty.
+    void nudge() const;
 
 private:
     void hand_out_taps();
