@@ -7,6 +7,8 @@
 # limit 400
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
+# shellcheck source=tests/lab/load.sh
+. "$(dirname "$0")/../lab/load.sh"
 lab_begin swanctl pki charon-systemd
 lab_links_up
 in_ns fw sysctl -qw net.ipv6.conf.all.keep_addr_on_down=1 net.ipv6.conf.lan.keep_addr_on_down=1
@@ -14,28 +16,6 @@ in_ns fw sysctl -qw net.ipv6.conf.all.keep_addr_on_down=1 net.ipv6.conf.lan.keep
 in_ns srv sysctl -qw net.ipv4.ipfrag_high_thresh=200000000
 peers_start RETRANSMIT=4.0 TRIES=3
 
-# ---- the load: one handshake after the other, a line for each: connection, established or failed, messages sent again
-again() { grep -cE 'retransmit [0-9]+ of request with message ID [01]$' "$LAB_DIR/cli.log" || true; }
-load() {
-    local connection before result
-    while [ ! -e "$LAB_DIR/enough" ]; do
-        for connection in v4 v6; do
-            before=$(again) result=established
-            handshake $connection 30 || result=failed
-            echo "$connection $result $(($(again) - before))" >> "$LAB_DIR/load.txt"
-            handshake_ends $connection
-        done
-    done
-}
-so_far() { wc -l < "$LAB_DIR/load.txt"; }
-more_than() { [ "$(so_far)" -gt "$1" ]; }
-
-# Of one scrape: a handshake is nearly always under way.
-adds_up() {
-    http /metrics > "$LAB_DIR/scrape.txt"
-    awk '/^ikefrag_(verdicts|queue_vanished|queue_unseen)_total|^ikefrag_queue_waiting_packets/ { sum += $NF }
-        /^ikefrag_queue_packets_total/ { queued = $NF } END { print queued " queued, " sum " accounted for"; exit queued != sum }' "$LAB_DIR/scrape.txt"
-}
 hold_some() {
     in_ns cli "$lab_source/packets.py" fragments --count 5 --size 4000 --skip 2 > /dev/null
     lab_wait 2 metric_reaches ikefrag_held_packets -ge 10
@@ -43,19 +23,6 @@ hold_some() {
 start_again() { lab_spawn ikefragd fw "$(lab_build)/ikefragd" --config "$LAB_DIR/ikefragd.toml"; }
 ready() { http /-/ready > /dev/null; }
 
-# during WORDS COMMAND...: the fault, then four more handshakes; what became of all that were under way since it began
-during() {
-    local words=$1 first since
-    shift
-    first=$(so_far)
-    check "$words: is brought about" "$@"
-    since=$(so_far)
-    lab_wait 60 more_than $((since + 4)) || fail "$words: handshakes go on" "$(tail -n 1 "$LAB_DIR/load.txt")"
-    sed -n "$((first + 1)),\$p" "$LAB_DIR/load.txt" > "$LAB_DIR/these.txt"
-    equal "$words: of $(wc -l < "$LAB_DIR/these.txt") handshakes failed" 0 "$(grep -c failed "$LAB_DIR/these.txt" || true)"
-    compare "$words: most messages that one of them sent again" "$(sort -nrk 3 "$LAB_DIR/these.txt" | awk 'NR == 1 { print $3 }')" -le 1
-    check "$words: verdicts + waiting + vanished + unseen = queued" lab_wait 10 adds_up
-}
 # ends_and_comes_back: kill -9, and what systemd does then; leaves in $back how many milliseconds passed since $1
 ends_and_comes_back() {
     lab_stop ikefragd KILL || true
@@ -112,20 +79,14 @@ modes() {
     for mode in exclusive observe guard; do ctl mode $mode; sleep 0.7; done
 }
 queue_full() {
-    "$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 4000
-    kill -STOP "${lab_pids[ikefragd]}"
-    in_ns cli "$lab_source/packets.py" play "$LAB_DIR/heads.pcap" eth0
-    kill -CONT "${lab_pids[ikefragd]}"
+    flood_standing_daemon 4000 200
     lab_wait 10 metric_reaches ikefrag_queue_unseen_total -ge 1000
 }
 
 daemon=(EXTRA=$'[limits]\ntable_packets = 512' QUEUE_LENGTH=1024)
 ikefragd_start guard "${daemon[@]}"
-: > "$LAB_DIR/load.txt"
-load &
-lab_pids[load]=$!
-lab_order+=(load)
-during "no fault" true
+load_start
+during "no fault" sleep 1
 equal "no fault: messages sent again" 0 "$(awk '{ n += $3 } END { print n }' "$LAB_DIR/load.txt")"
 during "kill -9" death
 compare "kill -9: milliseconds until it was back" "$back" -le 1000
@@ -139,6 +100,4 @@ during "connection tracking on and off" conntrack
 during "bad reload, rules folder away" bad_reload
 during "every mode" modes
 during "queue full" queue_full
-touch "$LAB_DIR/enough"
-wait "${lab_pids[load]}" || true
-echo "    $(so_far) handshakes in all, $(awk '{ n += $3 } END { print n }' "$LAB_DIR/load.txt") messages sent again"
+load_stop
