@@ -20,18 +20,26 @@
 /// 3. Within such a pair first fragments teach by source, destination and id: `ike4/6` → their
 /// tails
 ///    are queued; `other4/6` → theirs stay in the kernel. A tail whose head has not come is
-///    remembered in `early4/6` and queued; if the head then turns out to be another's it is queued
-///    too, so that the gate can let go of what it holds.
+///    remembered in `early4/6` and queued; so is IKE's head, for as long as the gate may hold it.
+///    A head of another kind is then queued too, so that the gate can let go of what it holds.
 /// 4. Pairs without a configured server are strangers: their IKE is rate-limited, so that they
 ///    cannot buy attention for others' tails; unknown tails are limited in all and by source.
 /// 5. `observe`: `take` copies instead of queueing. `guard`: what is not IKE's passes. `exclusive`:
 ///    it is dropped here, save allowed protocols and ESP in UDP of pairs whose heads were seen; so
-///    is IKE of strangers, where servers are configured.
+///    is IKE of strangers, where servers are configured. The daemon need not hear of a first
+///    fragment that is dropped: what it holds of that id times out, and a full queue, which lets
+///    pass in fail-open, opens nothing to it.
 /// 6. The first ESP of a pair after a message of its handshake is copied, once a minute at most:
 ///    the tracker's evidence that a tunnel lives. `esp_wanted` says of which pairs, and is all that
 ///    other ESP costs: one lookup. TCP SYNs to a server's marked port are copied for RFC 9329.
 /// 7. `post` copies the first octets of IKE on its way out, so that what came in and does not come
 ///    out can be told from what was lost elsewhere.
+///
+/// What cannot be told from its first fragment is the daemon's to judge: an IPv6 header chain cut
+/// short (RFC 7112), a Fragment header of its own that may hide another.
+///
+/// nft must not find `sport != a` next to `dport != a`: libnftables 1.0.6 makes one comparison of
+/// the two, which is true where only one port differs.
 ///
 /// Ports are compared one by one and without looking at the protocol where that is enough: two
 /// comparisons cost less than one set lookup, and ESP meets them first. Tails must never reach a
@@ -70,14 +78,15 @@ constexpr std::array<std::string_view, table_counter_count> counter_names{
     "limited",
 };
 
-constexpr std::array<std::string_view, 39> chain_names{
-    "pre",          "out",         "post",           "to_queue",     "pre6",       "whole",
-    "post6",        "post_copy",   "not_udp",        "tcp_syn",      "esp_plain",  "esp4",
-    "esp6",         "esp_note",    "whole_plain",    "whole_marked", "copy",       "learn",
-    "icmp4",        "icmp6",       "icmp6_fragment", "copy_icmp",    "frag4",      "frag6",
-    "frag6_behind", "tail6",       "maybe",          "head",         "head_ike",   "stranger",
-    "head_server",  "head_esp",    "head_other",     "take",         "leave_head", "allow_head",
-    "leave_tail",   "leave_proto", "marked_esp"};
+constexpr std::array<std::string_view, 48> chain_names{
+    "pre",          "out",        "post",           "to_queue",     "pre6",        "whole",
+    "post6",        "post_copy",  "not_udp",        "tcp_syn",      "esp_plain",   "esp4",
+    "esp6",         "esp_note",   "whole_plain",    "whole_marked", "copy",        "learn",
+    "icmp4",        "icmp6",      "icmp6_fragment", "copy_icmp",    "frag4",       "frag6",
+    "frag6_behind", "quiet4",     "quiet6",         "atomic",       "tail6",       "maybe",
+    "ask",          "head",       "head_ike",       "stranger",     "head_server", "head_esp",
+    "head_plain",   "head_other", "head_proto",     "name_other",   "late_head",   "take",
+    "leave_head",   "allow_head", "allow_pair",     "leave_tail",   "leave_proto", "marked_esp"};
 constexpr std::size_t base_chains = 3;
 
 /// Hook -450 lies before the kernel's defragmentation (-400), 400 behind all that may drop.
@@ -257,7 +266,7 @@ constexpr std::string_view chains_text = R"(
   chain frag4 {
     meta iifkind "vrf" accept comment "seen on the port already"
     @nh,32,32 & 0x1fff != 0 $ipv4_pair != @handshake $leave_tail
-    each marked: @th,64,32 != 0 $ipv4_pair != @handshake $leave_head
+    each marked: @th,64,32 != 0 jump quiet4
     @nh,32,32 & 0x1fff == 0 goto head
     ip protocol != 17 $leave_proto
     $key4 @ike4 counter name ike_tail goto take
@@ -269,16 +278,29 @@ constexpr std::string_view chains_text = R"(
   chain frag6 {
     meta iifkind "vrf" accept comment "seen on the port already"
     @nh,336,16 & 0xfff8 != 0 $ipv6_pair != @handshake $leave_tail
-    @nh,336,16 & 0xfff9 == 0 goto whole comment "atomic fragment"
-    each marked: @th,64,32 != 0 $ipv6_pair != @handshake $leave_head
+    @nh,336,16 & 0xfff9 == 0 goto atomic
+    each marked: @th,64,32 != 0 jump quiet6
     @nh,336,16 & 0xfff8 == 0 goto head
     goto tail6
   }
+  chain quiet4 {
+    each plain: return comment "may be IKE"
+    $ipv4_pair != @handshake $leave_head
+  }
+  chain quiet6 {
+    each plain: return
+    $ipv6_pair != @handshake $leave_head
+  }
   chain frag6_behind {
     meta iifkind "vrf" accept
-    frag frag-off 0 frag more-fragments 0 goto whole
+    frag frag-off 0 frag more-fragments 0 goto atomic
     frag frag-off 0 goto head
     goto tail6
+  }
+  chain atomic {
+    frag nexthdr 44 $nested
+    frag nexthdr { 0, 43, 60, 135 } goto ask comment "another Fragment header may follow"
+    goto whole
   }
   chain tail6 {
     $pair6 != @handshake $leave_tail
@@ -291,6 +313,9 @@ constexpr std::string_view chains_text = R"(
   }
   chain maybe {
     $strangers_tail
+    goto ask
+  }
+  chain ask {
     update @unknown4 { ip saddr limit rate over $unknown_source/second burst $unknown_source packets } counter name limited $leave_tail
     update @unknown6 { ip6 saddr & ffff:ffff:ffff:ffff:: limit rate over $unknown_source/second burst $unknown_source packets } counter name limited $leave_tail
     limit rate over $unknown/second burst $unknown packets counter name limited $leave_tail
@@ -298,10 +323,11 @@ constexpr std::string_view chains_text = R"(
   }
   chain head {
     each marked: @th,64,32 != 0 goto head_esp
-    meta l4proto != 17 $leave_proto
+    meta l4proto != 17 goto head_proto
     each plain: goto head_ike
     each marked: goto head_ike comment "marker, or too short to show one"
-    goto head_other
+    @th,0,16 & 0 == 0 goto head_other comment "its ports can be read"
+    $cut_chain
   }
   chain head_ike {
     $strangers_head
@@ -320,23 +346,48 @@ constexpr std::string_view chains_text = R"(
     update @esp_wanted { $pair6 timeout $handshake }
     update @ike4 { $key4 timeout $ike_life }
     update @ike6 { $key6 timeout $ike_life }
+    update @early4 { $key4 timeout $early } comment "another's first fragment of this id is late"
+    update @early6 { $key6 timeout $early }
     counter name ike_head goto take
   }
   chain head_esp {
+    meta l4proto != 17 goto head_proto
+    each plain: jump head_plain comment "the server's own port decides"
     $pair4 @esp_wanted jump esp_note
     $pair6 @esp_wanted jump esp_note
-    goto head_other
+    jump name_other
+    $late_esp
+    $leave_head
+  }
+  chain head_plain {
+    th dport { $plain } ip daddr @server4 goto head_ike
+    th dport { $plain } ip6 daddr @server6 goto head_ike
+    th sport { $plain } ip saddr @server4 goto head_ike
+    th sport { $plain } ip6 saddr @server6 goto head_ike
   }
   chain head_other {
+    jump name_other
+    $late_other
+    $leave_head
+  }
+  chain head_proto {
+    meta nfproto ipv4 $leave_proto comment "its ids are its own"
+    $pair6 != @handshake $leave_proto
+    update @other6 { $key6 timeout $other_life }
+    $late_other
+    $leave_proto
+  }
+  chain name_other {
     $pair4 != @handshake $leave_head
     $pair6 != @handshake $leave_head
     update @other4 { $key4 timeout $other_life }
     update @other6 { $key6 timeout $other_life }
-    $key4 @early4 counter name late_head goto take comment "the daemon holds a tail of it"
+  }
+  chain late_head {
+    $key4 @early4 counter name late_head goto take comment "the daemon may hold a fragment of it"
     $key6 @early6 counter name late_head goto take
-    $key4 @ike4 counter name late_head goto take comment "an id used again"
+    $key4 @ike4 counter name late_head goto take
     $key6 @ike6 counter name late_head goto take
-    $leave_head
   }
   chain take {
     $take
@@ -350,9 +401,12 @@ constexpr std::string_view leave_text = R"(
     counter name dropped_head drop
   }
   chain allow_head {
+    jump allow_pair
+    counter name kept_head accept
+  }
+  chain allow_pair {
     update @allowed { $pair4 timeout 60s }
     update @allowed { $pair6 timeout 60s }
-    counter name kept_head accept
   }
   chain leave_tail {
     ip protocol != 17 goto leave_proto
@@ -430,6 +484,7 @@ Values values_of(const TableSettings& settings) {
     const std::string seed = " mod 65536 seed " + std::to_string(settings.seed | 1u);
     const std::string copy =
         "log group " + std::to_string(settings.log_group) + " snaplen 65535 queue-threshold 64";
+    const std::string plain = joined(settings.plain_ports);
     const bool exclusive = settings.mode == Mode::exclusive;
     const auto leave = [&](const std::string& what) {
         return exclusive ? "goto leave_" + what : "counter name kept_" + what + " accept";
@@ -448,12 +503,17 @@ Values values_of(const TableSettings& settings) {
         return "ip daddr != @server4 ip saddr != @server4 goto leave_" + what +
                "\n    ip6 daddr != @server6 ip6 saddr != @server6 goto leave_" + what;
     };
+    // What `exclusive` drops is dropped at once, late or not; ESP in UDP opens the way for its
+    // tails even where its first fragment is for the daemon.
+    const std::string late = "jump late_head";
+    std::string late_esp = late;
+    if (exclusive) late_esp = settings.allow_esp_in_udp ? "jump allow_pair\n    " + late : "";
     return {
         {"hook_pre",       std::string(base_chain_hooks[0])                  },
         {"hook_out",       std::string(base_chain_hooks[1])                  },
         {"hook_post",      std::string(base_chain_hooks[2])                  },
         {"group",          std::to_string(settings.log_group)                },
-        {"plain",          joined(settings.plain_ports)                      },
+        {"plain",          plain                                             },
         {"marked",         joined(settings.marked_ports)                     },
         {"key4",           "ip saddr . ip daddr . ip id"                     },
         {"key6",           "ip6 saddr . ip6 daddr . frag id"                 },
@@ -471,6 +531,10 @@ Values values_of(const TableSettings& settings) {
         {"leave_head",     leave("head")                                     },
         {"leave_tail",     leave("tail")                                     },
         {"leave_proto",    leave("proto")                                    },
+        {"cut_chain",      exclusive ? "goto leave_head" : "goto head_ike"   },
+        {"nested",         exclusive ? "goto leave_proto" : "goto ask"       },
+        {"late_esp",       late_esp                                          },
+        {"late_other",     exclusive ? "" : late                             },
         {"strangers_head", drop_strangers("head")                            },
         {"strangers_tail", drop_strangers("tail")                            },
         {"allow_head",     allow_head                                        },

@@ -237,6 +237,8 @@ STRANGER4, STRANGER6 = "10.99.2.77", "fd99:2::77"
 
 
 def strays():
+    """What `exclusive` must never let through: all of ids 40000 to 40999, an IPv6 hop-by-hop header of length 0 with id 41000, and
+    the first fragments from port 5353 of ids 42000 on, whose tails may look like a server's IKE."""
     identification = 40000
     for source, server, stranger in ((CLI4, SRV4, STRANGER4), (CLI6, SRV6, STRANGER6)):
         v6 = ":" in source
@@ -255,6 +257,11 @@ def strays():
             if opened:
                 yield opening(destination)
             yield from fragments(source, destination, datagram, identification, protocol=protocol)[::order]
+        dns = udp(source, server, 5353, 53, random.Random(1).randbytes(3000))
+        yield opening(server)
+        yield from fragments(source, server, dns, 42000)[::-1]
+        yield fragments(source, server, udp(source, server, 500, 500, ike(3000, 9)), 42001)[0]
+        yield from fragments(source, server, dns, 42001)
         # Length 0 before a hop-by-hop header: Linux forwards it at its real length.
         if v6:
             data = udp(source, server, 500, 500, ike(3000, 8))

@@ -17,21 +17,23 @@ lab_wait 5 lab_reaches fd99:2::77
 "$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 3000
 "$lab_source/packets.py" flood "$LAB_DIR/flood.pcap" many 70000
 play() { in_ns cli "$lab_source/packets.py" play "$LAB_DIR/$1.pcap" eth0; }
-# fragments FIRST LAST: how many of a capture have an id from FIRST to LAST
+# fragments FIRST LAST [PORT]: how many of a capture have an id from FIRST to LAST (and come, as first fragments, from a UDP port)
 fragments() {
     capture_stop out
-    python3 - "$LAB_DIR" "$lab_source" "$1" "$2" << 'X'
+    python3 - "$LAB_DIR" "$lab_source" "$@" << 'X'
 import sys
 sys.path.insert(0, sys.argv[2])
 sys.dont_write_bytecode = True
 import packets
-def identification(packet):
+first, last, port = int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]) if sys.argv[5:] else None
+def counts(packet):
     if packet[0] >> 4 == 4:
-        return int.from_bytes(packet[4:6], "big")
-    at = 40 if packet[6] == 44 else 48
-    return int.from_bytes(packet[at + 4:at + 8], "big")
-found = [identification(packet) for _, packet in packets.read_pcap(sys.argv[1] + "/out.pcap")]
-print(sum(int(sys.argv[3]) <= number <= int(sys.argv[4]) for number in found))
+        identification, offset, body = int.from_bytes(packet[4:6], "big"), packet[6] & 31 or packet[7], 20
+    else:
+        at = 40 if packet[6] == 44 else 48
+        identification, offset, body = int.from_bytes(packet[at + 4:at + 8], "big"), packet[at + 2] or packet[at + 3] & 0xf8, at + 8
+    return first <= identification <= last and (port is None or (not offset and int.from_bytes(packet[body:body + 2], "big") == port))
+print(sum(counts(packet) for _, packet in packets.read_pcap(sys.argv[1] + "/out.pcap")))
 X
 }
 watch() { capture_start out srv eth0 'ip[6:2] & 0x3fff != 0 or ip6[6] == 44 or (ip6[6] == 0 and ip6[40] == 44)'; }
@@ -40,6 +42,9 @@ watch() { capture_start out srv eth0 'ip[6:2] & 0x3fff != 0 or ip6[6] == 44 or (
 watch
 play strays
 compare "without ikefragd they get through" "$(fragments 40000 40999)" -ge 60
+watch
+play strays
+equal "without ikefragd DNS gets through that comes last first, or with IKE's id" 4 "$(fragments 42000 42001 5353)"
 
 ikefragd_start exclusive QUEUE_LENGTH=1024 EXTRA='[limits]
 table_packets = 512'
@@ -58,6 +63,11 @@ play strays
 play heads
 sleep 0.3
 equal "exclusive, queue overflows in fail-open: strays that got through" 0 "$(fragments 40000 40999)"
+watch
+play heads
+play strays
+sleep 0.3
+equal "exclusive, queue overflows in fail-open: DNS's first fragments after its last, or with IKE's id" 0 "$(fragments 42000 42001 5353)"
 capture_start out srv eth0 'ip[6:2] & 0x3fff != 0'
 play heads
 compare "exclusive, queue overflows in fail-open: the servers' IKE gets through" "$(fragments 1 39999)" -ge 2900

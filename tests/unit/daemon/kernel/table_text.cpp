@@ -125,9 +125,17 @@ TEST_CASE("table text: an id that is IKE's goes to the gate, whatever else it is
             // A first fragment of another kind, for an id that is IKE's or of which a tail is held.
             for (const char* set : {"early4", "early6", "ike4", "ike6"}) {
                 CAPTURE(set);
-                CHECK(has(chain_of(text, "head_other"),
+                CHECK(has(chain_of(text, "late_head"),
                           "@" + std::string(set) + " counter name late_head goto take"));
             }
+            // `exclusive` drops it there and then: a full queue must open nothing to it.
+            const bool drops = mode.value == Mode::exclusive;
+            CHECK(has(chain_of(text, "head_other"), "jump late_head") != drops);
+            CHECK(has(chain_of(text, "head_proto"), "jump late_head") != drops);
+            CHECK(has(chain_of(text, "head_esp"), "jump late_head"));
+            auto strict = settings_of(mode.value);
+            strict.allow_esp_in_udp = false;
+            CHECK(has(chain_of(print_table(strict), "head_esp"), "jump late_head") != drops);
         }
 }
 
