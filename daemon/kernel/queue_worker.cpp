@@ -357,6 +357,9 @@ std::optional<std::uint32_t> QueueWorker::State::mark_of(const Decision& decisio
     }
     if (decision.verdict != Verdict::accept && decision.verdict != Verdict::replace)
         return std::nullopt;
+    // The mark exempts from the firewall's own rules: it is for IKE that was found in order alone.
+    if (decision.packet_class != PacketClass::ike || decision.reason != Reason::none)
+        return std::nullopt;
     return (old & ~settings.mark->mask) | (settings.mark->value & settings.mark->mask);
 }
 
