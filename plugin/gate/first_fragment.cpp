@@ -50,7 +50,13 @@ read_first_fragment(const Policy& policy, const ServerEnds& ends, const IpPacket
         return facts;
     }
     const auto body = bytes.subspan(UdpHeader::size_bytes);
-    facts.kind = classify_udp(policy.ports, *facts.udp, body, facts.udp->body_bytes());
+    std::optional<std::uint16_t> server_port;
+    if (ends.any())
+        server_port = ends.destination ? facts.udp->destination_port : facts.udp->source_port;
+    facts.kind = classify_udp(policy.ports, *facts.udp, body, facts.udp->body_bytes(), server_port);
+    // What shows no marker may have one, whatever Length says: IPv6 takes 0 for all there is.
+    if (body.empty() && facts.kind.packet_class == PacketClass::esp_in_udp)
+        facts.kind = {.packet_class = PacketClass::ike, .marked = true, .shown = false};
     facts.packet_class = facts.kind.packet_class;
     if (!ends.any()) {
         const auto skipped =

@@ -114,6 +114,7 @@ Reason Gate::State::make_room(Datagram& datagram, const Usage& more) {
         case Room::there: return Reason::none;
         case Room::source_limit: return Reason::source_limit;
         case Room::none: return Reason::table_full;
+        case Room::evict_own: refuse(*shares_.victim(), Reason::source_limit, nullptr); break;
         case Room::evict:
             counters_.evictions.add();
             refuse(*shares_.victim(), Reason::evicted, nullptr);

@@ -213,11 +213,12 @@ void Gate::State::show_esp(const IpPacket& ip, const FirstFacts& facts) {
     answers_.output().observations.push_back({.time = now_, .what = esp});
 }
 
-/// Of the first bytes: enough to tell one datagram from the next with the same id.
+/// Of the first bytes and what they call themselves: enough to tell one datagram from the next with
+/// the same id.
 std::uint64_t Gate::State::first_digest_of(const IpPacket& ip) const noexcept {
     constexpr std::size_t looked_at = 64;
     const auto bytes = ip.payload.first(std::min(looked_at, ip.payload.size()));
-    return digest_(ip.payload_bytes(), ip.more_fragments, bytes, 0);
+    return digest_(ip.payload_bytes() << 8 | ip.protocol, ip.more_fragments, bytes, 0);
 }
 
 } // namespace ikefrag

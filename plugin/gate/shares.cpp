@@ -98,13 +98,16 @@ std::uint8_t Shares::weight_of(const Usage& usage) const noexcept {
     return static_cast<std::uint8_t>(std::min<std::uint64_t>(heaviest, weights - 1));
 }
 
+Datagram* Shares::oldest_but(const Source& source, const Datagram* keep) noexcept {
+    return source.oldest == keep ? keep->newer : source.oldest;
+}
+
 Datagram* Shares::pick_victim(const Half& half, const Datagram* keep) const noexcept {
     auto present = half.present;
     while (present != 0) {
         const auto weight = static_cast<std::uint32_t>(std::bit_width(present)) - 1;
         for (auto* source = half.first[weight]; source != nullptr; source = source->behind) {
-            auto* candidate = source->oldest;
-            if (candidate == keep && candidate != nullptr) candidate = candidate->newer;
+            auto* const candidate = oldest_but(*source, keep);
             if (candidate != nullptr) return candidate;
             // Only the source of `keep` has nothing else: at most one is passed over.
         }
@@ -114,7 +117,10 @@ Datagram* Shares::pick_victim(const Half& half, const Datagram* keep) const noex
 }
 
 Room Shares::room_for(const Source& source, const Usage& more, const Datagram* keep) noexcept {
-    if (!source.exempt && !source.usage.fits(more, source_limit_)) return Room::source_limit;
+    if (!source.exempt && !source.usage.fits(more, source_limit_)) {
+        victim_ = oldest_but(source, keep);
+        return victim_ == nullptr ? Room::source_limit : Room::evict_own;
+    }
     const bool half_full =
         !source.reserved && !halves_[ordinary].usage.fits(more, half_of(table_limit_));
     if (!half_full && total_.fits(more, table_limit_)) return Room::there;
@@ -123,8 +129,9 @@ Room Shares::room_for(const Source& source, const Usage& more, const Datagram* k
     auto after = source.usage;
     after += more;
     const bool own = victim_->source == &source;
-    if (!own && victim_->source->weight < weight_of(after)) return Room::none;
-    return Room::evict;
+    if (own || victim_->source->weight >= weight_of(after)) return Room::evict;
+    victim_ = oldest_but(source, keep);
+    return victim_ == nullptr ? Room::none : Room::evict;
 }
 
 void Shares::link(Source& source) noexcept {

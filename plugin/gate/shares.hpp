@@ -52,9 +52,10 @@ struct Source {
 /// What a new fragment may do.
 enum class Room : std::uint8_t {
     there,
-    source_limit, ///< its source has its share
+    source_limit, ///< one datagram alone is more than its source's share
+    evict_own,    ///< its source has its share: first victim() must go, its oldest
     evict,        ///< first victim() must go
-    none,         ///< nobody lighter must make way
+    none,         ///< nobody must make way
 };
 
 /// Who holds how much of the table, and who must make way when it is full.
@@ -62,7 +63,9 @@ enum class Room : std::uint8_t {
 /// Half of every table limit is kept for servers and proven sources; they may use the other half
 /// as far as it is free. Who must make way: the heaviest source of its half, the oldest datagram
 /// first. The weight is the largest of a source's three shares, in eighths of its limit (one
-/// datagram alone: one), so that one that holds little never makes way for one that holds much.
+/// datagram alone: one), so that one that holds little never makes way for one that holds much. Who
+/// may not grow makes way for itself, its oldest datagram first: a few pieces forged in a client's
+/// name must not keep its next message out.
 ///
 /// Bounds: every call takes a few steps, whatever is held.
 class Shares {
@@ -79,7 +82,7 @@ public:
     /// Whether `more` may be held for the source. In: keep: a datagram that must not be a victim
     [[nodiscard]] Room
     room_for(const Source& source, const Usage& more, const Datagram* keep) noexcept;
-    /// Of the last room_for that said `evict`.
+    /// Of the last room_for that said `evict` or `evict_own`.
     [[nodiscard]] Datagram* victim() const noexcept { return victim_; }
 
     void add(Source& source, const Usage& more) noexcept;
@@ -109,6 +112,7 @@ private:
     void weigh(Source& source) noexcept;
     void link(Source& source) noexcept;
     void unlink(Source& source) noexcept;
+    [[nodiscard]] static Datagram* oldest_but(const Source& source, const Datagram* keep) noexcept;
     [[nodiscard]] Datagram* pick_victim(const Half& half, const Datagram* keep) const noexcept;
     [[nodiscard]] bool is_proven(const SourceKey& key) const noexcept;
 

@@ -15,6 +15,15 @@ namespace {
 /// SPI, sequence number and the least an ESP packet holds behind them: less is no traffic.
 constexpr std::uint32_t least_esp_bytes = 16;
 
+/// The port of the end that is a configured server, where only that tells IKE from ESP.
+std::optional<std::uint16_t>
+server_port_of(const Policy& policy, const IpPacket& ip, const UdpHeader& udp) {
+    if (!is_of_both_kinds(policy.ports, udp)) return std::nullopt;
+    if (policy.server_of(ip.destination)) return udp.destination_port;
+    if (policy.server_of(ip.source)) return udp.source_port;
+    return std::nullopt;
+}
+
 /// One whole packet on its way through the parsers.
 class WholePacket {
 public:
@@ -66,7 +75,8 @@ private:
         const auto body_bytes = lies ? honest_body(*udp, room) : room;
         const auto there = ip_.payload.subspan(UdpHeader::size_bytes);
         const auto body = there.first(std::min<std::size_t>(there.size(), body_bytes));
-        const auto kind = classify_udp(policy_.ports, *udp, body, body_bytes);
+        const auto kind =
+            classify_udp(policy_.ports, *udp, body, body_bytes, server_port_of(policy_, ip_, *udp));
         const Endpoint source{.address = ip_.source, .port = udp->source_port};
         const Endpoint destination{.address = ip_.destination, .port = udp->destination_port};
         auto reason = lies ? Reason::udp_length : Reason::none;
@@ -165,7 +175,8 @@ WholeSeen look_at_first_fragment(const Policy& policy,
     const auto udp = parse_udp(bytes);
     if (!udp) return {};
     const auto body = bytes.subspan(UdpHeader::size_bytes);
-    const auto kind = classify_udp(policy.ports, *udp, body, udp->body_bytes());
+    const auto kind =
+        classify_udp(policy.ports, *udp, body, udp->body_bytes(), server_port_of(policy, ip, *udp));
     if (kind.packet_class != PacketClass::ike) return {.packet_class = kind.packet_class};
     const auto skipped = kind.marked ? std::min<std::size_t>(marker_bytes, body.size()) : 0;
     MessageSeen seen;

@@ -9,10 +9,12 @@
 namespace ikefrag {
 namespace {
 
+bool contains(const std::vector<std::uint16_t>& ports, std::uint16_t port) noexcept {
+    return std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
 bool contains(const std::vector<std::uint16_t>& ports, const UdpHeader& udp) noexcept {
-    return std::any_of(ports.begin(), ports.end(), [&](std::uint16_t port) {
-        return port == udp.source_port || port == udp.destination_port;
-    });
+    return contains(ports, udp.source_port) || contains(ports, udp.destination_port);
 }
 
 /// Whether IKE's Length field, if IKE begins at `message`, is the size of the message.
@@ -40,7 +42,8 @@ std::optional<UdpHeader> parse_udp(Bytes bytes) noexcept {
 UdpKind classify_udp(const Ports& ports,
                      const UdpHeader& udp,
                      Bytes body,
-                     std::uint32_t body_bytes) noexcept {
+                     std::uint32_t body_bytes,
+                     std::optional<std::uint16_t> server_port) noexcept {
     constexpr std::uint8_t keepalive_byte = 0xff; // RFC 3948 §2.3
     const bool plain = contains(ports.plain, udp);
     const bool marked = contains(ports.marked, udp);
@@ -52,7 +55,8 @@ UdpKind classify_udp(const Ports& ports,
     const auto first_word = reader.u32();
     const bool word_shown = !reader.failed();
     const bool has_marker = word_shown && first_word == 0;
-    if (marked) {
+    const bool plain_server = server_port && contains(ports.plain, *server_port);
+    if (marked && !plain_server) {
         if (has_marker) return {.packet_class = PacketClass::ike, .marked = true};
         if (!word_shown && body_bytes > body.size() && body_bytes >= marker_bytes)
             return {.packet_class = PacketClass::ike, .marked = true, .shown = false};
@@ -63,6 +67,10 @@ UdpKind classify_udp(const Ports& ports,
     const bool behind_marker =
         has_marker && length_fits(body.subspan(marker_bytes), body_bytes - marker_bytes);
     return {.packet_class = PacketClass::ike, .marked = behind_marker};
+}
+
+bool is_of_both_kinds(const Ports& ports, const UdpHeader& udp) noexcept {
+    return contains(ports.plain, udp) && contains(ports.marked, udp);
 }
 
 } // namespace ikefrag

@@ -38,10 +38,17 @@ struct UdpKind {
 /// Length field then fits; on a marked port IKE only behind the marker, all else is ESP.
 ///
 /// In:      body: behind the UDP header, maybe only its first bytes; body_bytes: all of it
+///          server_port: that of the end known as a server, if any. With one port of each list it
+///          decides: what comes to a server's 500 is IKE without a marker, whatever port a client
+///          or its NAT chose. Without it the Length field does.
 [[nodiscard]] UdpKind classify_udp(const Ports& ports,
                                    const UdpHeader& udp,
                                    Bytes body,
-                                   std::uint32_t body_bytes) noexcept;
+                                   std::uint32_t body_bytes,
+                                   std::optional<std::uint16_t> server_port = {}) noexcept;
+
+/// Whether the ports are one of each list: only then does classify_udp need to know the server's.
+[[nodiscard]] bool is_of_both_kinds(const Ports& ports, const UdpHeader& udp) noexcept;
 
 /// Size of the non-ESP marker (RFC 3948 §2.2).
 inline constexpr std::uint32_t marker_bytes = 4;

@@ -143,10 +143,19 @@ TEST_CASE("gate: a source has its share and no more", "[gate][fairness]") {
     GateScript script;
     for (std::uint32_t id = 1; id <= 9; ++id) script.feed(lone_head(flow, id));
     CHECK(script.held_packets() == 8);
-    script.expect(9, Verdict::drop, Reason::source_limit);
-    script.feed(fragment(flow.ends, udp(flow, ike_auth(1'400)), 1000, 1408, 9));
+    script.expect(1, Verdict::drop, Reason::source_limit); // its oldest makes way
+    CHECK(script.is_held(9));
+    script.feed(fragment(flow.ends, udp(flow, ike_auth(1'400)), 1000, 1408, 1));
     script.expect(10, Verdict::drop, Reason::source_limit);
     CHECK(script.outcomes(DatagramOutcome::refused) == 1);
+    CHECK(script.gate().counters().evictions.get() == 0); // those are for want of room
+    SECTION("nor one datagram more than its share") {
+        auto policy = shipped_policy();
+        policy.limits.source_packets = 4;
+        GateScript script4(policy);
+        script4.feed(fragments(flow.ends, udp(flow, ike_auth(4'992)), 1'000));
+        script4.expect(1, 5, Verdict::drop, Reason::source_limit);
+    }
     SECTION("a server's own are exempt") {
         GateScript server;
         for (std::uint32_t id = 1; id <= 100; ++id) server.feed(lone_head(reversed(flow), id));

@@ -206,3 +206,100 @@ TEST_CASE("lessons: only its first fragment says what an IPv6 datagram is (RFC 8
     script.expect(3, Verdict::drop, Reason::poisoned);
     CHECK(script.outcomes(DatagramOutcome::complete) == 0);
 }
+
+TEST_CASE("lessons: a server's 500 takes IKE from any port, 4500 too", "[gate][lessons]") {
+    // The other way about, a NAT may give ESP's client port 500.
+    const auto mode = GENERATE(Mode::guard, Mode::exclusive);
+    const auto family = GENERATE(Family::ipv4, Family::ipv6);
+    auto flow = flow_of(family);
+    flow.source_port = 4500;
+    const bool back = GENERATE(false, true);
+    if (back) flow = reversed(flow);
+    GateScript script(shipped_policy(mode));
+    SECTION("held and checked") {
+        script.feed(fragments(flow.ends, udp(flow, ike_auth(1'992)), 1'000));
+        script.expect(1, 2, Verdict::accept, Reason::none);
+        CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+        REQUIRE(script.messages().size() == 1);
+        CHECK_FALSE(script.messages()[0].marked);
+    }
+    SECTION("whatever its Length says") {
+        auto message = ike_auth(1'992);
+        ++message[27];
+        script.feed(fragments(flow.ends, udp(flow, message), 1'000));
+        script.expect(1, 2, Verdict::drop, Reason::ike_malformed);
+    }
+    SECTION("whole, too") {
+        script.feed(udp_packet(flow, ike_auth(500) + Buffer{1}));
+        script.expect(1, Verdict::accept, Reason::ike_malformed);
+        CHECK(script.messages().size() == 1);
+    }
+    SECTION("what comes to 4500 is ESP") {
+        std::swap(flow.source_port, flow.destination_port);
+        script.feed(fragments(flow.ends, udp(flow, esp(2'000)), 1'000));
+        script.expect(1, 3, Verdict::accept, Reason::none);
+        CHECK(script.outcomes(DatagramOutcome::left) == 1);
+    }
+}
+
+TEST_CASE("lessons: no Length excuses a first fragment without its marker (RFC 2675)",
+          "[gate][lessons]") {
+    // IPv6 takes UDP's Length 0 for all there is; what follows would be a marker and IKE.
+    const auto mode = GENERATE(Mode::guard, Mode::exclusive);
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6), 4500);
+    const auto length = static_cast<std::uint8_t>(GENERATE(0, 8, 9, 11));
+    auto payload = udp(flow, marked(ike_auth(1'492)));
+    payload[4] = 0;
+    payload[5] = length;
+    GateScript script(shipped_policy(mode));
+    script.feed(fragment(flow.ends, payload, 0, 8));
+    script.expect(1, Verdict::drop, Reason::tiny_first);
+    script.feed(fragment(flow.ends, payload, 8, 1'000));
+    script.expect(2, Verdict::drop, Reason::poisoned);
+}
+
+TEST_CASE("lessons: pieces forged in a client's name do not keep its message out",
+          "[gate][lessons]") {
+    // Each source has 8 datagrams; nobody may be locked out by who fills them for him.
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    GateScript script;
+    const auto forge = [&](std::uint32_t count) {
+        for (std::uint32_t id = 1; id <= count; ++id)
+            script.feed(fragment(flow.ends, udp(flow, ike_auth(1'400)), 0, 1'000, id));
+    };
+    const auto message = udp(flow, ike_auth(4'992));
+    SECTION("with all its share taken") {
+        forge(8);
+        CHECK(script.held_packets() == 8);
+        script.feed(fragments(flow.ends, message, 1'000, 100));
+        script.expect(9, 13, Verdict::accept, Reason::none);
+        script.expect(1, Verdict::drop, Reason::source_limit);
+        CHECK(script.is_held(8));
+    }
+    SECTION("nor with the table full of others'") {
+        forge(2);
+        auto other = flow;
+        for (std::uint32_t i = 0; i < 1'000; ++i) {
+            other.ends.source.bytes[2] = static_cast<std::uint8_t>(100 + i / 250);
+            other.ends.source.bytes[3] = static_cast<std::uint8_t>(i % 250);
+            script.feed(fragment(other.ends, udp(other, ike_auth(1'400)), 0, 1'000, 7));
+        }
+        const auto before = script.fed();
+        script.feed(fragments(flow.ends, message, 1'000, 100));
+        script.expect(before + 1, before + 5, Verdict::accept, Reason::none);
+    }
+}
+
+TEST_CASE("lessons: the same octets under another name are another datagram's", "[gate][lessons]") {
+    // IPv6: a first fragment that calls itself TCP is left; IKE with its octets must not follow it.
+    const auto flow = flow6();
+    const auto payload = udp(flow, ike_auth(1'492));
+    GateScript script;
+    script.feed(fragment(flow.ends, payload, 0, 1'000, 0x1234, 6));
+    script.expect(1, Verdict::accept, Reason::none);
+    script.feed(fragment(flow.ends, payload, 0, 1'000));
+    CHECK(script.is_held(2));
+    script.feed(fragment(flow.ends, payload, 1'000, 1'500));
+    script.expect(2, 3, Verdict::accept, Reason::none);
+    CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+}

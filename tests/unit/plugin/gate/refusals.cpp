@@ -579,8 +579,7 @@ TEST_CASE(
         script.feed(fragment(flow.ends, payload, 1'000, 2'000, id));
     const bool drops = mode == Mode::exclusive;
     CHECK(script.held_packets() == share);
-    script.expect(
-        share + 1, share + 3, drops ? Verdict::drop : Verdict::accept, Reason::source_limit);
+    script.expect(1, 3, drops ? Verdict::drop : Verdict::accept, Reason::source_limit);
     CHECK(script.outcomes(drops ? DatagramOutcome::refused : DatagramOutcome::left) == 3);
 }
 
