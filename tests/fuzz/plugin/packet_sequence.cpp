@@ -68,7 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     while (!reader.rest().empty() && number < 64) {
         const auto what = reader.u8();
         const auto& whole = datagrams(flow)[what & 7u];
-        const std::uint32_t begin = reader.u8() * 8u;
+        const auto where = reader.u8();
+        const std::uint32_t begin = (where & 0x3fu) * 8u;
         const std::uint32_t length = reader.u8();
         now += std::chrono::milliseconds((what >> 5) * 250);
         Piece piece{.number = number + 1, .id = (what >> 3 & 3u) + 1, .offset = begin};
@@ -77,6 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         piece.bytes.assign(whole.begin() + static_cast<std::ptrdiff_t>(first),
                            whole.begin() + static_cast<std::ptrdiff_t>(last));
         piece.more = last != whole.size();
+        piece.protocol = std::array<std::uint8_t, 4>{17, 17, 6, 50}[where >> 6];
         if (piece.offset == 0 && !piece.more) continue; // a whole packet
         ++number;
         const auto bytes = packet_of(flow, piece);

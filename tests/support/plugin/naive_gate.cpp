@@ -17,8 +17,9 @@ std::uint32_t word(const Buffer& bytes, std::size_t at, int size) {
 }
 
 /// Two first fragments of one id are the same datagram's to a box that remembers a little of the
-/// one: length, flag and the first 64 octets.
+/// one: protocol, length, flag and the first 64 octets.
 bool looks_like(const Piece& a, const Piece& b) {
+    if (a.protocol != b.protocol) return false;
     const auto count = static_cast<std::ptrdiff_t>(std::min<std::size_t>(a.bytes.size(), 64));
     return a.bytes.size() == b.bytes.size() && a.more == b.more &&
            std::equal(a.bytes.begin(), a.bytes.begin() + count, b.bytes.begin());
@@ -69,7 +70,7 @@ Buffer packet_of(const Flow& flow, const Piece& piece) {
     options.id = piece.id;
     options.offset = piece.offset;
     options.more = piece.more;
-    return ip(flow.ends, 17, piece.bytes, options);
+    return ip(flow.ends, piece.protocol, piece.bytes, options);
 }
 
 Reason NaiveGate::fault_of(const Known& known, const Piece& piece) const {
@@ -78,6 +79,8 @@ Reason NaiveGate::fault_of(const Known& known, const Piece& piece) const {
     const std::uint32_t header = flow_.ends.source.family == Family::ipv4 ? 20 : 0;
     if (piece.end() + header > 65'535) return Reason::bad_length;
     if (piece.offset == 8) return Reason::tiny_first;
+    for (const auto& other : known.open)
+        if (piece.protocol != other.protocol) return Reason::header_chain;
     for (const auto& other : known.open) {
         const bool ends_differ = !piece.more && !other.more && piece.end() != other.end();
         const bool goes_past = !piece.more && other.more && other.end() >= piece.end();
@@ -153,19 +156,45 @@ std::vector<Answer> NaiveGate::expire(TimePoint now) {
     return answers;
 }
 
+/// IKE is what has port 500; a first fragment too short to show ports is nobody's else.
+PacketClass NaiveGate::class_of(const Piece& piece) const {
+    if (piece.protocol == 50) return PacketClass::esp;
+    if (piece.protocol != 17) return PacketClass::other;
+    const auto& first = piece.bytes;
+    const bool ports_shown = first.size() >= 8;
+    return !ports_shown || word(first, 0, 2) == 500 || word(first, 2, 2) == 500
+               ? PacketClass::ike
+               : PacketClass::other;
+}
+
+bool NaiveGate::is_left(Known& known, const Piece& piece, TimePoint now) const {
+    if (!known.left_until) return false;
+    const bool ended = now >= *known.left_until;
+    const bool another =
+        piece.offset == 0 && (known.left_first ? !looks_like(piece, *known.left_first)
+                                               : class_of(piece) != known.left_class);
+    if (ended || another) {
+        known.left_until.reset();
+        return false;
+    }
+    if (piece.offset == 0) known.left_first = piece;
+    return true;
+}
+
 std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
     auto answers = expire(now);
-    auto& known = known_[piece.id];
+    const bool ipv6 = flow_.ends.source.family == Family::ipv6;
+    const bool udp = piece.protocol == 17;
+    auto& known = known_[{piece.id, ipv6 ? std::uint8_t{17} : piece.protocol}];
     const auto give = [&](Verdict verdict, Reason reason) {
         answers.push_back({piece.number, verdict, reason});
         return answers;
     };
     if (known.poisoned_until && now < *known.poisoned_until)
         return give(Verdict::drop, Reason::poisoned);
-    if (known.left_until && now >= *known.left_until) known.left_until.reset();
-    if (known.left_until && piece.offset == 0 && !looks_like(piece, *known.left_first))
-        known.left_until.reset();
-    if (known.left_until) return give(Verdict::accept, Reason::none);
+    // By its own word a tail was left; IKE that comes behind it is somebody's who wants to pass.
+    const bool lied = known.left_until && now < *known.left_until && !known.left_first;
+    if (is_left(known, piece, now)) return give(Verdict::accept, Reason::none);
     if (known.finished_until && now >= *known.finished_until) known.finished_until.reset();
     if (known.finished_until)
         for (const auto& before : known.finished)
@@ -183,17 +212,19 @@ std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
     };
     const bool first_known =
         std::any_of(known.open.begin(), known.open.end(), [](auto& p) { return p.offset == 0; });
-    if (piece.offset == 0 && !first_known && piece.bytes.size() >= 8) {
-        const auto& first = piece.bytes;
-        if (word(first, 0, 2) != 500 && word(first, 2, 2) != 500) {
-            known.left_until = now + left_memory;
-            known.left_first = piece;
-            known.finished_until.reset(); // one memory a key: the latest
-            return end_all(Verdict::accept, Reason::none);
-        }
+    const bool tells = piece.offset == 0 ? !first_known : known.open.empty() && !udp;
+    if (tells && class_of(piece) != PacketClass::ike) {
+        known.left_until = now + left_memory;
+        known.left_first.reset();
+        known.left_class = class_of(piece);
+        if (piece.offset == 0) known.left_first = piece;
+        known.finished_until.reset(); // one memory a key: the latest
+        return end_all(Verdict::accept, Reason::none);
     }
     auto fault = fault_of(known, piece);
     if (fault == Reason::duplicate) return give(Verdict::drop, Reason::duplicate);
+    if (fault == Reason::none && lied && piece.offset == 0 && piece.bytes.size() >= 8)
+        fault = Reason::header_chain;
     if (fault != Reason::none) return end_all(Verdict::drop, fault);
     if (known.open.empty()) known.opened = now;
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace ikefrag::test {
@@ -21,6 +22,7 @@ struct Piece {
     std::uint32_t offset = 0;
     bool more = false;
     Buffer bytes{};
+    std::uint8_t protocol = 17; ///< IPv6: what the Fragment header says comes next
 
     [[nodiscard]] std::uint32_t end() const noexcept {
         return offset + static_cast<std::uint32_t>(bytes.size());
@@ -42,7 +44,8 @@ struct Answer {
 
 /// DESIGN §2 for the fragments of one flow to a configured server in `guard`, word for word and
 /// without a thought for speed: lists of pieces, all compared with all. Knows no limit by source
-/// or table.
+/// or table. What is not UDP is IPv6's to confuse with it: there one id is one datagram, whatever
+/// its pieces call themselves, and its first fragment decides (RFC 8200 §4.5).
 class NaiveGate {
 public:
     NaiveGate(Flow flow, Limits limits) : flow_(flow), limits_(limits) {}
@@ -63,7 +66,12 @@ private:
         std::optional<TimePoint> poisoned_until;
         std::optional<TimePoint> left_until;
         std::optional<Piece> left_first;
+        PacketClass left_class = PacketClass::other; ///< while left_first is unknown
     };
+
+    [[nodiscard]] PacketClass class_of(const Piece& piece) const;
+    /// Whether what is left already answers the piece; else what was known may be forgotten.
+    [[nodiscard]] bool is_left(Known& known, const Piece& piece, TimePoint now) const;
 
     [[nodiscard]] Reason fault_of(const Known& known, const Piece& piece) const;
     [[nodiscard]] Reason over_limits(const std::vector<Piece>& pieces) const;
@@ -72,7 +80,7 @@ private:
 
     Flow flow_;
     Limits limits_;
-    std::map<std::uint32_t, Known> known_;
+    std::map<std::pair<std::uint32_t, std::uint8_t>, Known> known_; ///< by id (IPv4: and protocol)
     std::uint64_t completed_ = 0;
 };
 

@@ -250,7 +250,7 @@ private:
     void spoil(std::vector<Piece>& set) {
         if (set.empty()) return;
         auto piece = set[below(static_cast<std::uint32_t>(set.size()))];
-        switch (below(9)) {
+        switch (below(10)) {
         case 0: break; // an exact copy
         case 1:
             if (piece.bytes.empty()) break;
@@ -262,6 +262,7 @@ private:
         case 5: piece.bytes.resize(piece.bytes.size() / 2); break;
         case 6: piece.offset = 65'528 - 8 * below(4); break;
         case 7: piece.id = 1 + below(3); break;
+        case 8: piece.protocol = below(2) == 0 ? 6 : 50; break;
         default: set.erase(set.begin() + below(static_cast<std::uint32_t>(set.size()))); return;
         }
         set.push_back(piece);
