@@ -168,7 +168,6 @@ json::object to_json(const Handshake& handshake) {
     object["server_side"] = side_json(handshake.server_side);
     object["offered"] = transforms_json(handshake.offered);
     object["chosen"] = transforms_json(handshake.chosen);
-    object["stack"] = text_or_null(handshake.stack);
     object["mid_stream"] = handshake.mid_stream;
     object["rekeyed"] = handshake.rekeyed;
     object["half_view"] = handshake.half_view;

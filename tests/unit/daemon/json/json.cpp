@@ -86,19 +86,16 @@ TEST_CASE("json: what an ended handshake says", "[json]") {
 TEST_CASE("json: what the parser learnt of a handshake and an address can be read", "[json]") {
     auto h = handshake();
     CHECK(json::serialize(to_json(h).at("offered")) == "[]");
-    CHECK(to_json(h).at("stack").is_null());
     CHECK(to_json(h).at("client_side").at("other_behind_nat").is_null());
     const Transform strong{.type = transform_type::encryption, .id = 20, .key_bits = 256};
     const Transform group{.type = transform_type::key_exchange, .id = 31};
     h.offered = SharedList<Transform>({strong, group});
     h.chosen = SharedList<Transform>({strong});
-    h.stack = "windows";
     h.client_side.other_behind_nat = true;
     const auto object = to_json(h);
     CHECK(json::serialize(object.at("offered")) ==
           R"(["encryption=AES_GCM_16-256","key_exchange=CURVE_25519"])");
     CHECK(json::serialize(object.at("chosen")) == R"(["encryption=AES_GCM_16-256"])");
-    CHECK(object.at("stack") == "windows");
     CHECK(object.at("client_side").at("other_behind_nat") == true);
     Peer peer;
     CHECK(to_json(peer).at("bogus") == false);
