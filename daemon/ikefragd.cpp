@@ -25,6 +25,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -99,6 +100,12 @@ PeerStore::Settings store_settings(const Settings& settings, const TrackerLimits
     return {.path = settings.state_directory + "/peers.db", .max_peers = limits.peers};
 }
 
+/// In: newest first. The tracker takes what comes last for what was seen last.
+void restore(Tracker& tracker, const std::vector<Peer>& peers) {
+    std::for_each(
+        peers.rbegin(), peers.rend(), [&](const Peer& peer) { tracker.restore_peer(peer); });
+}
+
 TrackerLimits tracker_limits() {
     TrackerLimits limits;
     limits.seed = random_seed();
@@ -147,8 +154,7 @@ int run(const Options& options, Config config, std::vector<VendorId> vendor_ids,
     PeerStore store(store_settings(settings, limits));
     EventWriter events(settings.events, settings.mask_addresses);
     Tracker tracker(config.policy, limits, std::move(vendor_ids));
-    for (const auto& peer : store.load(clock.now() - std::chrono::hours(24) * settings.keep_days))
-        tracker.restore_peer(peer);
+    restore(tracker, store.load(clock.now() - std::chrono::hours(24) * settings.keep_days));
     WorkerPool pool(settings, clock);
     Recorder recorder(pool, settings);
     Observer observer(io, clock, copies, pool, tracker, events, store, recorder, config.policy);
@@ -176,6 +182,7 @@ int run(const Options& options, Config config, std::vector<VendorId> vendor_ids,
     });
     Troubles troubles;
     daemon.each_second([&](TimePoint now) {
+        restore(tracker, store.take_late());
         for (const auto& line : troubles.look(trouble_facts(daemon, metrics), now))
             log(line.level, line.text);
     });

@@ -21,6 +21,9 @@ struct Peer {
     PeerRole role = PeerRole::client;
     Fragmentation fragmentation = Fragmentation::unknown;
     std::string vendor; ///< hint, or empty
+    /// Name of the listed server it last spoke with, or is; "": of none that is listed; empty: not
+    /// known.
+    std::optional<std::string> server;
     Transition transition = Transition::native;
     std::optional<IpAddress> embedded; ///< IPv4 inside a transition address
     TimePoint first_seen;

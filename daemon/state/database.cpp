@@ -116,4 +116,23 @@ std::string Database::last_error() const {
     return handle_ ? sqlite3_errmsg(handle_.get()) : "out of memory";
 }
 
+bool Database::out_of_reach(int code) {
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+    case SQLITE_ERROR: // no such table, a format of another version
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT:
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH: return false;
+    default: return true;
+    }
+}
+
+bool Database::out_of_reach() const {
+    return !handle_ || out_of_reach(sqlite3_errcode(handle_.get()));
+}
+
 } // namespace ikefrag

@@ -55,6 +55,11 @@ public:
     /// In: SQL of ours, never made of data. Errors: SQLite's words.
     Result<Statement, std::string> prepare(std::string_view sql);
     [[nodiscard]] std::string last_error() const;
+    /// Whether the last failure was the disk's (full, faulty, locked, no descriptor or memory) and
+    /// so tells nothing of what the file holds.
+    [[nodiscard]] bool out_of_reach() const;
+    /// The same of a result code of SQLite's.
+    [[nodiscard]] static bool out_of_reach(int code);
 
 private:
     explicit Database(sqlite3* handle) : handle_(handle) {}

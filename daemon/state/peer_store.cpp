@@ -5,6 +5,7 @@
 #include "plugin/words.hpp"
 
 #include <condition_variable>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -17,7 +18,8 @@ namespace {
 
 /// Times are nanoseconds since 1970 UTC; addresses 4 or 16 bytes; words are those of
 /// plugin/words.hpp. `capability` is the history: one row for each change seen, the newest eight of
-/// an address.
+/// an address. `server`: name of the listed server it last spoke with, '' for one that is not
+/// listed, NULL for a row of version 1, which did not keep it. ikefragd(8) has the table, too.
 constexpr const char* schema = R"sql(
 CREATE TABLE IF NOT EXISTS peer (
   address BLOB NOT NULL PRIMARY KEY,
@@ -31,7 +33,8 @@ CREATE TABLE IF NOT EXISTS peer (
   fragmentation_changed INTEGER,
   handshakes_ok INTEGER NOT NULL,
   handshakes_failed INTEGER NOT NULL,
-  path_mtu_bytes INTEGER NOT NULL
+  path_mtu_bytes INTEGER NOT NULL,
+  server TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS peer_by_last_seen ON peer (last_seen);
 CREATE TABLE IF NOT EXISTS capability (
@@ -43,14 +46,17 @@ CREATE TABLE IF NOT EXISTS capability (
 )sql";
 /// "ikef": says whose file this is.
 constexpr std::int64_t application_id = 0x696b6566;
-constexpr std::int64_t schema_version = 1;
+constexpr std::int64_t schema_version = 2;
+constexpr const char* from_version_1 =
+    "BEGIN IMMEDIATE; ALTER TABLE peer ADD COLUMN server TEXT; PRAGMA user_version=2; COMMIT";
 /// Tables, the index, nothing else: a trigger or view was put there by others.
 constexpr std::int64_t schema_objects = 3;
 
 constexpr const char* upsert_peer = R"sql(
-INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)
+INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)
 ON CONFLICT (address) DO UPDATE SET role=?2, fragmentation=?3, vendor=?4, transition=?5, embedded=?6,
-  last_seen=?8, fragmentation_changed=?9, handshakes_ok=?10, handshakes_failed=?11, path_mtu_bytes=?12
+  last_seen=?8, fragmentation_changed=?9, handshakes_ok=?10, handshakes_failed=?11, path_mtu_bytes=?12,
+  server=?13
 )sql";
 constexpr const char* insert_capability = "INSERT OR REPLACE INTO capability VALUES (?1,?2,?3)";
 constexpr const char* trim_capability =
@@ -119,40 +125,52 @@ std::optional<Peer> read_peer(const Statement& row) {
     peer.handshakes_ok = *ok;
     peer.handshakes_failed = *failed;
     peer.path_mtu_bytes = *path_mtu;
+    if (const auto server = row.text(12)) peer.server = *server;
     return peer;
 }
 
-std::optional<std::int64_t> read_number(Database& database, std::string_view sql) {
+/// First column of the first row. Errors: whether the disk was at fault, not the file's content.
+Result<std::string, bool> read_value(Database& database, std::string_view sql) {
     auto statement = database.prepare(sql);
-    if (!statement) return std::nullopt;
+    if (!statement) return fail(database.out_of_reach());
     const auto row = statement->step();
-    if (!row || !*row) return std::nullopt;
-    return statement->integer(0);
+    if (!row) return fail(Database::out_of_reach(row.error()));
+    if (!*row) return fail(false);
+    if (const auto number = statement->integer(0)) return std::to_string(*number);
+    if (const auto text = statement->text(0)) return std::string(*text);
+    return fail(false);
 }
 
-std::optional<std::string> read_text(Database& database, std::string_view sql) {
-    auto statement = database.prepare(sql);
-    if (!statement) return std::nullopt;
-    const auto row = statement->step();
-    if (!row || !*row) return std::nullopt;
-    const auto text = statement->text(0);
-    return text ? std::optional<std::string>(*text) : std::nullopt;
+/// quick_check tells a page that could not be read in words, with SQLite's code.
+bool says_disk_failed(std::string_view answer) {
+    constexpr std::string_view mark = "error code=";
+    const auto at = answer.find(mark);
+    if (at == std::string_view::npos) return false;
+    return Database::out_of_reach(std::atoi(std::string(answer.substr(at + mark.size())).c_str()));
 }
 
-enum class Found { ours, empty, foreign };
+enum class Found { ours, older, empty, foreign, out_of_reach };
 
-/// Whether the file is a sound database of ours, a new one, or something else.
+/// Whether the file is a sound database of ours, a new one, something else, or cannot be told.
 Found look_at(Database& database) {
-    const auto objects = read_number(
+    const auto otherwise = [](bool disk) { return disk ? Found::out_of_reach : Found::foreign; };
+    const auto objects = read_value(
         database,
         "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'");
-    if (!objects) return Found::foreign;
-    const auto id = read_number(database, "PRAGMA application_id");
-    if (*objects == 0 && id == 0) return Found::empty;
-    const bool is_ours =
-        id == application_id && read_number(database, "PRAGMA user_version") == schema_version &&
-        *objects == schema_objects && read_text(database, "PRAGMA quick_check(1)") == "ok";
-    return is_ours ? Found::ours : Found::foreign;
+    if (!objects) return otherwise(objects.error());
+    const auto id = read_value(database, "PRAGMA application_id");
+    if (!id) return otherwise(id.error());
+    if (*objects == "0" && *id == "0") return Found::empty;
+    const auto version = read_value(database, "PRAGMA user_version");
+    if (!version) return otherwise(version.error());
+    if (*id != std::to_string(application_id) ||
+        (*version != std::to_string(schema_version) && *version != "1") ||
+        *objects != std::to_string(schema_objects))
+        return Found::foreign;
+    const auto check = read_value(database, "PRAGMA quick_check(1)");
+    if (!check) return otherwise(check.error());
+    if (*check != "ok") return otherwise(says_disk_failed(*check));
+    return *version == "1" ? Found::older : Found::ours;
 }
 
 } // namespace
@@ -200,6 +218,7 @@ public:
     State& operator=(const State&) = delete;
 
     std::vector<Peer> load(TimePoint oldest);
+    std::vector<Peer> take_late();
     template <class Change>
     void change(const IpAddress& address, Change&& apply);
     void forget_before(TimePoint time);
@@ -212,11 +231,18 @@ public:
 
 private:
     void open();
+    bool set_aside();
     bool prepare_file();
+    std::vector<Peer> read_peers();
+    bool reopen();
     void run();
     bool write(const Waiting& batch);
     bool write_changes(const Waiting& batch);
     void take_back(Waiting&& batch);
+    [[nodiscard]] bool in_trouble() const {
+        const std::lock_guard lock(mutex_);
+        return !trouble_.empty();
+    }
     void set_trouble(std::string text) {
         const std::lock_guard lock(mutex_);
         trouble_ = std::move(text);
@@ -228,6 +254,8 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     Waiting waiting_;
+    std::optional<TimePoint> load_late_; ///< load() found no file it could read: from when on
+    std::vector<Peer> late_;
     bool stopping_ = false;
     std::string notice_;
     std::string trouble_;
@@ -241,30 +269,46 @@ void PeerStore::State::open() {
         return;
     }
     database_ = std::move(*database);
-    if (look_at(*database_) == Found::foreign) {
+    const auto found = look_at(*database_);
+    if (found == Found::out_of_reach) {
+        // A full or faulty disk says nothing of what the file holds: it is read once it can be.
+        set_trouble("peers.db cannot be read now: " + database_->last_error());
         database_.reset();
-        std::error_code error;
-        auto aside = settings_.path;
-        aside += ".unreadable";
-        std::filesystem::rename(settings_.path, aside, error);
-        if (error) {
-            set_trouble("peers.db is not a database of ours and cannot be moved aside: " +
-                        error.message());
-            return;
-        }
-        for (const char* companion : {"-wal", "-shm"})
-            std::filesystem::remove(settings_.path.string() + companion, error);
-        auto fresh = Database::open(settings_.path);
-        if (!fresh) {
-            set_trouble("peers.db cannot be made: " + fresh.error());
-            return;
-        }
-        database_ = std::move(*fresh);
-        const std::lock_guard lock(mutex_);
-        notice_ = "peers.db was unreadable; it was moved to " + aside.filename().string() +
-                  " and a new one begun";
+        return;
+    }
+    if (found == Found::foreign && !set_aside()) return;
+    if (found == Found::older && !database_->execute(from_version_1)) {
+        set_trouble("peers.db cannot be brought to this version: " + database_->last_error());
+        database_.reset();
+        return;
     }
     if (!prepare_file()) database_.reset();
+}
+
+/// Begins a new file in place of one that is not ours.
+bool PeerStore::State::set_aside() {
+    database_.reset();
+    std::error_code error;
+    auto aside = settings_.path;
+    aside += ".unreadable";
+    std::filesystem::rename(settings_.path, aside, error);
+    if (error) {
+        set_trouble("peers.db is not a database of ours and cannot be moved aside: " +
+                    error.message());
+        return false;
+    }
+    for (const char* companion : {"-wal", "-shm"})
+        std::filesystem::remove(settings_.path.string() + companion, error);
+    auto fresh = Database::open(settings_.path);
+    if (!fresh) {
+        set_trouble("peers.db cannot be made: " + fresh.error());
+        return false;
+    }
+    database_ = std::move(*fresh);
+    const std::lock_guard lock(mutex_);
+    notice_ = "peers.db was unreadable; it was moved to " + aside.filename().string() +
+              " and a new one begun";
+    return true;
 }
 
 bool PeerStore::State::prepare_file() {
@@ -272,26 +316,54 @@ bool PeerStore::State::prepare_file() {
                       database_->execute("PRAGMA synchronous=NORMAL") &&
                       database_->execute("PRAGMA journal_size_limit=4194304") &&
                       database_->execute("PRAGMA application_id=0x696b6566") &&
-                      database_->execute("PRAGMA user_version=1") && database_->execute(schema);
+                      database_->execute("PRAGMA user_version=2") && database_->execute(schema);
     if (!made) set_trouble("peers.db cannot be prepared: " + database_->last_error());
     return made;
 }
 
 std::vector<Peer> PeerStore::State::load(TimePoint oldest) {
-    std::vector<Peer> peers;
     const std::lock_guard lock(database_mutex_);
-    if (!database_) return peers;
+    load_late_ = oldest;
+    return database_ ? read_peers() : std::vector<Peer>();
+}
+
+/// With the database at hand, its mutex held. What cannot be read now is read later.
+std::vector<Peer> PeerStore::State::read_peers() {
+    std::vector<Peer> peers;
     auto select = database_->prepare(select_peers);
     if (!select) return peers;
-    select->bind(1, to_number(oldest));
+    select->bind(1, to_number(*load_late_));
     select->bind(2, static_cast<std::int64_t>(settings_.max_peers));
-    for (auto row = select->step(); row && *row; row = select->step()) {
+    auto row = select->step();
+    for (; row && *row; row = select->step()) {
         if (auto peer = read_peer(*select))
             peers.push_back(std::move(*peer));
         else
             counters.unreadable.add();
     }
+    if (row) load_late_.reset();
     return peers;
+}
+
+/// Opens the file where that failed before, and reads what it holds before anything is written.
+/// With the database's mutex held.
+bool PeerStore::State::reopen() {
+    if (!database_) open();
+    if (!database_) return false;
+    if (!load_late_) return true;
+    auto peers = read_peers();
+    if (load_late_) {
+        set_trouble("peers.db cannot be read now: " + database_->last_error());
+        return false;
+    }
+    const std::lock_guard lock(mutex_);
+    late_ = std::move(peers);
+    return true;
+}
+
+std::vector<Peer> PeerStore::State::take_late() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(late_, {});
 }
 
 template <class Change>
@@ -322,7 +394,7 @@ void PeerStore::State::run() {
             last = stopping_;
             batch = std::exchange(waiting_, {});
         }
-        if (batch.empty()) continue;
+        if (batch.empty() && !in_trouble()) continue;
         if (write(batch)) {
             counters.written.add(batch.changes.size());
             set_trouble({});
@@ -337,8 +409,8 @@ void PeerStore::State::run() {
 
 bool PeerStore::State::write(const Waiting& batch) {
     const std::lock_guard lock(database_mutex_);
-    if (!database_) open();
-    if (!database_) return false;
+    if (!reopen()) return false;
+    if (batch.empty()) return true;
     const bool written = database_->execute("BEGIN IMMEDIATE") && write_changes(batch) &&
                          database_->execute("COMMIT");
     if (!written) {
@@ -376,6 +448,10 @@ bool write_peer(Statement& upsert, const Peer& peer) {
     upsert.bind(10, std::int64_t{peer.handshakes_ok});
     upsert.bind(11, std::int64_t{peer.handshakes_failed});
     upsert.bind(12, std::int64_t{peer.path_mtu_bytes});
+    if (peer.server)
+        upsert.bind(13, std::string_view(*peer.server));
+    else
+        upsert.bind_null(13);
     const bool done = upsert.step().has_value();
     upsert.reset();
     return done;
@@ -434,6 +510,7 @@ PeerStore::PeerStore(Settings settings) : state_(std::make_unique<State>(std::mo
 PeerStore::~PeerStore() = default;
 
 std::vector<Peer> PeerStore::load(TimePoint oldest) { return state_->load(oldest); }
+std::vector<Peer> PeerStore::take_late() { return state_->take_late(); }
 
 void PeerStore::store(const Peer& peer) {
     state_->change(peer.address, [&](Waiting::Change& change) { change.peer = peer; });

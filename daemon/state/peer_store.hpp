@@ -37,8 +37,9 @@ public:
     };
 
     /// Opens or makes the file. A file that is no database of ours is moved aside
-    /// (`peers.db.unreadable`) and a new one made. Never throws for the file's sake: where nothing
-    /// can be kept, the store counts failures and goes on trying.
+    /// (`peers.db.unreadable`) and a new one made; one that cannot be read for the disk's sake
+    /// (full, faulty, locked) stays as it is. Never throws for the file's sake: where nothing can
+    /// be kept, the store counts failures and goes on trying.
     explicit PeerStore(Settings settings);
     /// Writes what waits, once, and ends the thread.
     ~PeerStore();
@@ -46,7 +47,10 @@ public:
     PeerStore& operator=(const PeerStore&) = delete;
 
     /// Peers last seen at or after `oldest`, read at start; newest first, at most max_peers.
+    /// Where the file cannot be read then, they come by take_late().
     [[nodiscard]] std::vector<Peer> load(TimePoint oldest);
+    /// What load() should have given, once the file could be read; empty otherwise.
+    [[nodiscard]] std::vector<Peer> take_late();
 
     void store(const Peer& peer);
     void capability_changed(const IpAddress& address, TimePoint time, Fragmentation after);

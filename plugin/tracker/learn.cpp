@@ -79,8 +79,10 @@ void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint tim
                            handshake.client_side.fragmentation == Fragmentation::v1;
     const bool is_news = peer.role != role || time - peer.last_seen >= seen_again_after ||
                          peer.first_seen == time ||
-                         (!side.vendor.empty() && side.vendor != peer.vendor);
+                         (!side.vendor.empty() && side.vendor != peer.vendor) ||
+                         server_name(handshake.server_index) != peer.server;
     peer.role = role;
+    peer.server = server_name(handshake.server_index);
     peer.fragmentation = learned(before, side.fragmentation, handshake.version, was_asked);
     if (!side.vendor.empty()) peer.vendor = side.vendor;
     peer.last_seen = std::max(peer.last_seen, time);
@@ -167,16 +169,47 @@ void Tracker::State::note_peer_mtu(const Entry& entry, TimePoint time) {
 }
 
 void Tracker::State::restore_peer(const Peer& peer) {
-    if (peers.is_full() || peers.find(peer.address) != nullptr) return;
+    if (auto* known = peers.find(peer.address)) {
+        // Read late: what was seen since the start goes on from what was known before it.
+        auto& later = known->peer;
+        if (later.first_seen <= peer.last_seen) return;
+        later.first_seen = peer.first_seen;
+        later.handshakes_ok += peer.handshakes_ok;
+        later.handshakes_failed += peer.handshakes_failed;
+        emit(now_, PeerChanged{peer.address});
+        return;
+    }
+    if (peers.is_full()) return;
     auto& entry = *peers.add(peer).entry;
     entry.peer.path_mtu_bytes = 0;
     const auto facts = transition_of(peer.address, *policy);
     entry.peer.transition = facts.transition;
     entry.peer.embedded = facts.embedded;
-    entry.server =
-        static_cast<std::uint16_t>(policy->server_of(peer.address).value_or(tallies_.size() - 1));
+    const auto server = server_of(peer);
+    entry.server = static_cast<std::uint16_t>(server.value_or(tallies_.size() - 1));
+    entry.peer.server = server_name(server);
     count_peer(entry, true);
     proven_changed_ = true;
+    if (!server || peer.role != PeerRole::server || peer.fragmentation == Fragmentation::unknown)
+        return;
+    // The board's answer of before the restart, until a handshake gives a newer one.
+    auto& supported = tallies_[*server].counts.fragmentation_supported;
+    if (!supported) supported = peer.fragmentation == Fragmentation::ike;
+}
+
+std::string Tracker::State::server_name(std::optional<std::size_t> index) const {
+    return index && *index < policy->servers.size() ? policy->servers[*index].name : std::string();
+}
+
+/// The server a remembered peer belongs to: it is one, or it spoke with one of that name. One of a
+/// time when the name was not kept belongs to the only server there is.
+std::optional<std::size_t> Tracker::State::server_of(const Peer& peer) const {
+    if (const auto own = policy->server_of(peer.address)) return own;
+    const auto& servers = policy->servers;
+    for (std::size_t i = 0; i < servers.size(); ++i)
+        if (peer.server && servers[i].name == *peer.server) return i;
+    if (servers.size() == 1 && !peer.server) return 0;
+    return std::nullopt;
 }
 
 bool Tracker::State::forget_peer(const IpAddress& address) {

@@ -4,6 +4,7 @@
 #include "daemon/state/database.hpp"
 
 #include <catch2/catch.hpp>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,7 @@ TEST_CASE("peers.db: what was learned is there after a restart", "[state]") {
         peer.transition = Transition::six_to_four;
         peer.embedded = parse_address("198.51.100.83");
         peer.fragmentation_changed = noon - 1h;
+        peer.server = "vpn1";
         store.store(peer);
         store.store(peer_at("198.51.100.7", noon - 100h));
     }
@@ -73,6 +75,8 @@ TEST_CASE("peers.db: what was learned is there after a restart", "[state]") {
     CHECK(all[0].handshakes_ok == 3);
     CHECK(all[0].path_mtu_bytes == 1400);
     CHECK(all[0].vendor == "windows");
+    CHECK(all[0].server == "vpn1");
+    CHECK_FALSE(all[1].server);
     CHECK(store.load(noon - 1h).size() == 1);
 }
 
@@ -198,10 +202,10 @@ TEST_CASE("peers.db: a row nobody of us wrote is skipped and counted", "[state]"
         REQUIRE(database);
         REQUIRE(
             database->execute("INSERT INTO peer VALUES (x'0102030405','client','ike','','native',"
-                              "NULL,1,9000000000000000000,NULL,0,0,0)"));
+                              "NULL,1,9000000000000000000,NULL,0,0,0,NULL)"));
         REQUIRE(
             database->execute("INSERT INTO peer VALUES (x'01020304','emperor','ike','','native',"
-                              "NULL,1,9000000000000000000,NULL,0,0,0)"));
+                              "NULL,1,9000000000000000000,NULL,0,0,0,NULL)"));
     }
     PeerStore store(settings_in(directory));
     CHECK(store.load(TimePoint{}).size() == 1);
@@ -265,4 +269,185 @@ TEST_CASE("peers.db: what the disk refuses is kept and written when it can be", 
         CHECK(store.complaint().empty());
     }
     CHECK(PeerStore(settings).load(TimePoint{}).size() == 1);
+}
+
+namespace {
+
+template <class Condition>
+bool wait_for(Condition holds) {
+    for (int i = 0; i < 1000 && !holds(); ++i) std::this_thread::sleep_for(10ms);
+    return holds();
+}
+
+/// A file system of its own for one test, of so many bytes.
+struct SmallDisk {
+    SmallDisk(std::filesystem::path at, const char* options) : path(std::move(at)) {
+        made = mount("none", path.c_str(), "tmpfs", 0, options) == 0;
+    }
+    ~SmallDisk() {
+        if (made) umount2(path.c_str(), MNT_DETACH);
+    }
+    SmallDisk(const SmallDisk&) = delete;
+    SmallDisk& operator=(const SmallDisk&) = delete;
+    /// Takes all that is left of it.
+    void fill() const {
+        std::ofstream file(path / "filler", std::ios::binary);
+        const std::string block(4096, 'x');
+        while (file.write(block.data(), 4096).flush()) {
+        }
+    }
+    void free() const { std::filesystem::remove(path / "filler"); }
+    std::filesystem::path path;
+    bool made = false;
+};
+
+void store_three(const PeerStore::Settings& settings) {
+    PeerStore store(settings);
+    for (const auto* address : {"198.51.100.7", "198.51.100.8", "2001:db8::9"})
+        store.store(peer_at(address, noon));
+}
+
+} // namespace
+
+TEST_CASE("peers.db: a file that cannot be read at the start stays and is read later", "[state]") {
+    const Directory directory;
+    const auto settings = settings_in(directory);
+    store_three(settings);
+    // SQLite can make no -shm where a directory stands: "unable to open database file".
+    std::filesystem::create_directory(directory.path / "peers.db-shm");
+    {
+        PeerStore store(settings);
+        CHECK(store.load(TimePoint{}).empty());
+        CHECK_FALSE(store.complaint().empty());
+        CHECK_FALSE(std::filesystem::exists(directory.path / "peers.db.unreadable"));
+        store.store(peer_at("203.0.113.1", noon + 1h));
+        CHECK(wait_for([&] { return store.counters().failures.get() > 1; }));
+        CHECK(store.take_late().empty());
+        std::filesystem::remove(directory.path / "peers.db-shm");
+        std::vector<Peer> late;
+        CHECK(wait_for([&] {
+            if (late.empty()) late = store.take_late();
+            return !late.empty();
+        }));
+        // As it was before this run: what the run learned comes on top.
+        CHECK(late.size() == 3);
+        CHECK(wait_for([&] { return store.counters().waiting.get() == 0; }));
+        CHECK(store.take_late().empty());
+    }
+    CHECK(PeerStore(settings).load(TimePoint{}).size() == 4);
+}
+
+TEST_CASE("peers.db: a start on a full disk loses no peer", "[state]") {
+    const Directory directory;
+    const SmallDisk disk(directory.path, "size=512k,mode=0700");
+    if (!disk.made) {
+        WARN("no permission to mount: a full disk was not tried");
+        return;
+    }
+    const auto settings = settings_in(directory);
+    store_three(settings);
+    disk.fill();
+    PeerStore store(settings);
+    CHECK(store.load(TimePoint{}).empty());
+    CHECK_FALSE(store.complaint().empty());
+    CHECK_FALSE(std::filesystem::exists(directory.path / "peers.db.unreadable"));
+    disk.free();
+    std::vector<Peer> late;
+    CHECK(wait_for([&] {
+        if (late.empty()) late = store.take_late();
+        return !late.empty();
+    }));
+    CHECK(late.size() == 3);
+    CHECK(wait_for([&] { return store.complaint().empty(); }));
+}
+
+TEST_CASE("peers.db: a file of version 1 is taken over", "[state]") {
+    const Directory directory;
+    {
+        auto old = Database::open(directory.path / "peers.db");
+        REQUIRE(old);
+        // As the version before made it.
+        REQUIRE(old->execute(
+            "CREATE TABLE peer (address BLOB NOT NULL PRIMARY KEY, role TEXT NOT NULL,"
+            " fragmentation TEXT NOT NULL, vendor TEXT NOT NULL, transition TEXT NOT NULL,"
+            " embedded BLOB, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL,"
+            " fragmentation_changed INTEGER, handshakes_ok INTEGER NOT NULL,"
+            " handshakes_failed INTEGER NOT NULL, path_mtu_bytes INTEGER NOT NULL)"
+            " STRICT, WITHOUT ROWID;"
+            "CREATE INDEX peer_by_last_seen ON peer (last_seen);"
+            "CREATE TABLE capability (address BLOB NOT NULL, time INTEGER NOT NULL,"
+            " fragmentation TEXT NOT NULL, PRIMARY KEY (address, time)) STRICT, WITHOUT ROWID;"
+            "PRAGMA application_id=0x696b6566; PRAGMA user_version=1;"
+            "INSERT INTO peer VALUES (x'c6336407','client','ike','windows','native',NULL,"
+            "1,2,NULL,3,4,1400)"));
+    }
+    {
+        PeerStore store(settings_in(directory));
+        CHECK(store.complaint().empty());
+        const auto peers = store.load(TimePoint{});
+        REQUIRE(peers.size() == 1);
+        CHECK(peers[0].handshakes_failed == 4);
+        CHECK_FALSE(peers[0].server);
+        auto peer = peers[0];
+        peer.server = "";
+        store.store(peer);
+    }
+    PeerStore store(settings_in(directory));
+    REQUIRE(store.load(TimePoint{}).size() == 1);
+    CHECK(store.load(TimePoint{})[0].server == "");
+    CHECK_FALSE(std::filesystem::exists(directory.path / "peers.db.unreadable"));
+}
+
+TEST_CASE("peers.db: one that comes again in the same batch begins anew", "[state]") {
+    const Directory directory;
+    const auto settings = settings_in(directory);
+    {
+        PeerStore store(settings);
+        store.store(peer_at("198.51.100.7", noon));
+        store.capability_changed(*parse_address("198.51.100.7"), noon, Fragmentation::ike);
+    }
+    {
+        auto slow = settings;
+        slow.batch_every = 1h; // written at the end only
+        PeerStore store(slow);
+        store.forget(*parse_address("198.51.100.7"));
+        store.store(peer_at("198.51.100.7", noon + 5h));
+    }
+    const auto peers = PeerStore(settings).load(TimePoint{});
+    REQUIRE(peers.size() == 1);
+    CHECK(peers[0].first_seen == noon + 5h);
+    auto database = Database::open(settings.path);
+    REQUIRE(database);
+    auto count = database->prepare("SELECT count(*) FROM capability");
+    REQUIRE(count);
+    REQUIRE(count->step());
+    CHECK(count->integer(0) == 0);
+}
+
+TEST_CASE("peers.db: what waits through several failed batches stays whole", "[state]") {
+    const Directory directory;
+    auto settings = settings_in(directory);
+    settings.path = directory.path / "later" / "peers.db";
+    const auto address = *parse_address("198.51.100.7");
+    {
+        PeerStore store(settings);
+        const auto after_another_batch = [&] {
+            const auto failures = store.counters().failures.get();
+            return wait_for([&] { return store.counters().failures.get() > failures + 1; });
+        };
+        store.store(peer_at("198.51.100.7", noon));
+        store.capability_changed(address, noon, Fragmentation::ike);
+        REQUIRE(after_another_batch());
+        store.capability_changed(address, noon + 1h, Fragmentation::none);
+        REQUIRE(after_another_batch());
+        std::filesystem::create_directory(directory.path / "later");
+        REQUIRE(wait_for([&] { return store.counters().written.get() > 0; }));
+    }
+    CHECK(PeerStore(settings).load(TimePoint{}).size() == 1);
+    auto database = Database::open(settings.path);
+    REQUIRE(database);
+    auto count = database->prepare("SELECT count(*) FROM capability");
+    REQUIRE(count);
+    REQUIRE(count->step());
+    CHECK(count->integer(0) == 2);
 }

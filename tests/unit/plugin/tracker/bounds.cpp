@@ -254,6 +254,97 @@ TEST_CASE("peers: restored, forgotten, forgotten by age", "[tracker]") {
     CHECK(after.peers_by_fragmentation[index(Fragmentation::ike)] == 1);
 }
 
+namespace {
+
+Peer remembered(const char* at, PeerRole role, std::optional<std::string> server) {
+    Peer peer;
+    peer.address = address(at);
+    peer.role = role;
+    peer.fragmentation = Fragmentation::ike;
+    peer.server = std::move(server);
+    peer.first_seen = peer.last_seen = script_start - 1000s;
+    return peer;
+}
+
+Policy listing(const std::vector<const char*>& names) {
+    Policy policy;
+    for (const auto* name : names) {
+        Server server;
+        server.name = name;
+        server.addresses.push_back(
+            *parse_prefix("203.0.113." + std::to_string(5 + policy.servers.size())));
+        policy.servers.push_back(server);
+    }
+    return policy;
+}
+
+} // namespace
+
+TEST_CASE("peers: restored ones count for the server they spoke with", "[tracker]") {
+    struct Row {
+        const char* name;
+        std::vector<const char*> servers;
+        std::optional<std::string> kept;
+        std::size_t expected; ///< index of the totals; the number of servers: unlisted
+    };
+    const Row row = GENERATE(values<Row>({
+        {"its name is listed",                {"vpn1", "vpn2"}, "vpn2",       1},
+        {"its name is no more",               {"vpn1", "vpn2"}, "vpn9",       2},
+        {"it spoke with none that is listed", {"vpn1"},         "",           1},
+        {"not kept, one server",              {"vpn1"},         std::nullopt, 0},
+        {"not kept, two servers",             {"vpn1", "vpn2"}, std::nullopt, 2},
+    }));
+    CAPTURE(row.name);
+    TrackerScript script(listing(row.servers));
+    script.tracker.restore_peer(remembered("198.51.100.77", PeerRole::client, row.kept));
+    const auto& totals = script.tracker.server_totals();
+    for (std::size_t i = 0; i < totals.size(); ++i) {
+        CAPTURE(i);
+        CHECK(totals[i].peers_by_fragmentation[index(Fragmentation::ike)] ==
+              (i == row.expected ? 1 : 0));
+        CHECK_FALSE(totals[i].fragmentation_supported);
+    }
+}
+
+TEST_CASE("peers: a restored server tells what it offered before", "[tracker]") {
+    TrackerScript script(listing({"vpn1", "vpn2"}));
+    auto server = remembered("203.0.113.6", PeerRole::server, "vpn2");
+    script.tracker.restore_peer(server);
+    CHECK_FALSE(script.tracker.server_totals()[0].fragmentation_supported);
+    CHECK(script.tracker.server_totals()[1].fragmentation_supported == true);
+    server.address = address("203.0.113.5");
+    server.fragmentation = Fragmentation::none;
+    script.tracker.restore_peer(server);
+    CHECK(script.tracker.server_totals()[0].fragmentation_supported == false);
+}
+
+TEST_CASE("peers: a handshake keeps the server's name with both", "[tracker]") {
+    TrackerScript script(listing({"vpn1"}));
+    attempt(script, 1, 0ms);
+    script.end();
+    for (const auto& side : {script.client.address, script.server.address}) {
+        const auto* peer = script.tracker.find_peer(side);
+        REQUIRE(peer);
+        CHECK(peer->server == "vpn1");
+    }
+}
+
+TEST_CASE("peers: one read late goes on from what was known before", "[tracker]") {
+    TrackerScript script;
+    attempt(script, 1, 0ms);
+    script.end();
+    auto old = remembered("198.51.100.77", PeerRole::client, "");
+    old.address = script.client.address;
+    old.handshakes_ok = 5;
+    const auto now = script.tracker.find_peer(old.address)->handshakes_ok;
+    script.tracker.restore_peer(old);
+    script.tracker.restore_peer(old); // a second time it adds nothing
+    const auto* peer = script.tracker.find_peer(old.address);
+    CHECK(peer->first_seen == old.first_seen);
+    CHECK(peer->handshakes_ok == now + 5);
+    CHECK(peer->last_seen > old.last_seen);
+}
+
 TEST_CASE("policy: totals keep to a server's name, handshakes find their server anew",
           "[tracker]") {
     const auto server = [](const char* name, const char* outside) {
