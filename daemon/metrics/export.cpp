@@ -3,6 +3,7 @@
 #include "daemon/metrics/snapshot.hpp"
 #include "daemon/version.hpp"
 #include "plugin/diagnosis.hpp"
+#include "plugin/vendor_id.hpp"
 
 #include <prometheus/metric_family.h>
 
@@ -324,7 +325,8 @@ void export_fragmented(Families& out, const std::string& server, const ExchangeT
             counts,
             [&](const KnownExchange& known) { return can_travel(known, transport); },
             [&](const std::string& exchange, Role role, std::uint64_t count) {
-                if (exchange == other && count == 0) return;
+                // Only IP takes any exchange to pieces; the rest is served where it was seen.
+                if (exchange == other && count == 0 && transport != Transport::ip) return;
                 out.set("ikefrag_fragmented_messages_total",
                         {server, exchange, word(role), word(transport)},
                         count);
@@ -394,6 +396,20 @@ void export_notifies(Families& out, const std::string& server, const ExchangeTot
     out.set("ikefrag_notify_total", {server, text(other)}, rest);
 }
 
+/// One for each vendor word that is known without a file, from the start.
+const std::map<std::string, std::uint64_t>& vendor_labels() {
+    static const auto labels = [] {
+        std::map<std::string, std::uint64_t> words{
+            {"unknown",   0},
+            {text(other), 0}
+        };
+        for (const auto& known : default_vendor_ids())
+            if (!known.vendor.empty()) words.emplace(known.vendor, 0);
+        return words;
+    }();
+    return labels;
+}
+
 void export_peers(Families& out, const std::string& server, const ExchangeTotals& totals) {
     out.set("ikefrag_server_fragmentation_supported",
             {server},
@@ -406,12 +422,7 @@ void export_peers(Families& out, const std::string& server, const ExchangeTotals
         out.set("ikefrag_peers_by_transition",
                 {server, text(row.text)},
                 totals.peers_by_transition[index(row.value)]);
-    std::map<std::string, std::uint64_t> vendors{
-        {"unknown",    0},
-        {"other",      0},
-        {"windows",    0},
-        {"strongswan", 0}
-    };
+    auto vendors = vendor_labels();
     for (const auto& [vendor, count] : totals.peers_by_vendor) {
         const auto label = vendor.empty() ? std::string("unknown") : vendor;
         const bool room = vendors.contains(label) || vendors.size() < max_vendors;

@@ -4,6 +4,7 @@
 #include "daemon/metrics/metric_table.hpp"
 #include "daemon/metrics/snapshot.hpp"
 #include "plugin/tracker.hpp"
+#include "plugin/vendor_id.hpp"
 
 #include <catch2/catch.hpp>
 #include <prometheus/metric_family.h>
@@ -162,6 +163,32 @@ TEST_CASE("metrics: peers add no series, and no address is served", "[metrics]")
     const auto text = prometheus::TextSerializer().Serialize(families);
     CHECK(text.find("10.0.") == std::string::npos);
     CHECK(text.find("ikefrag_state_table_entries{table=\"peers\"} 2000\n") != std::string::npos);
+}
+
+TEST_CASE("metrics: neither a vendor nor a strange exchange begins a series", "[metrics]") {
+    Fresh fresh;
+    const auto before = samples_of(export_metrics(fresh.snapshot()));
+    auto servers = fresh.tracker.server_totals();
+    for (const auto& known : default_vendor_ids()) ++servers[1].peers_by_vendor[known.vendor];
+    for (const auto role : {Role::request, Role::response})
+        servers[1].fragmented[{std::uint8_t{2}, std::uint8_t{250}, role, Transport::ip}] = 3;
+    MetricsSnapshot snapshot{.policy = *fresh.policy,
+                             .tracker = fresh.tracker.totals(),
+                             .servers = servers,
+                             .failed = fresh.failed,
+                             .rule_rows = fresh.rows};
+    snapshot.queues = fresh.snapshot().queues;
+    const auto families = export_metrics(snapshot);
+    CHECK(samples_of(families) == before);
+    const auto text = prometheus::TextSerializer().Serialize(families);
+    for (const auto* line :
+         {"ikefrag_peers_by_vendor{server=\"vpn2\",vendor=\"zyxel\"} 3\n",
+          "ikefrag_peers_by_vendor{server=\"vpn3\",vendor=\"zyxel\"} 0\n",
+          "ikefrag_fragmented_messages_total{server=\"vpn2\",exchange=\"other\",role=\"request\","
+          "method=\"ip\"} 3\n"}) {
+        CAPTURE(line);
+        CHECK(text.find(line) != std::string::npos);
+    }
 }
 
 TEST_CASE("metrics: dashboards/README.md lists exactly what is served", "[metrics]") {
