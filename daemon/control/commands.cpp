@@ -255,7 +255,8 @@ ControlResult answer_report(Asked& asked) {
 ControlResult answer_metrics(Asked& asked) {
     if (auto error = asked.arguments.error()) return fail(std::move(*error));
     return json::object{
-        {"text", asked.metrics.text()}
+        {"format", 1                   },
+        {"text",   asked.metrics.text()}
     };
 }
 
@@ -272,6 +273,7 @@ ControlResult answer_reload(Asked& asked) {
     json::array notes;
     for (const auto& note : reloaded->notes) notes.push_back(json_text(note));
     return json::object{
+        {"format",  1                                     },
         {"hash",    reloaded->hash                        },
         {"rules",   reloaded->rules                       },
         {"servers", reloaded->servers                     },
@@ -290,6 +292,7 @@ ControlResult answer_mode(Asked& asked) {
     if (auto error = asked.daemon.change_mode(*mode))
         return refuse(ControlFault::failure, std::move(*error));
     return json::object{
+        {"format", 1                             },
         {"mode",   std::string(to_string(*mode)) },
         {"before", std::string(to_string(before))}
     };
@@ -300,6 +303,7 @@ ControlResult answer_forget(Asked& asked) {
     const auto address = asked.arguments.address("address");
     if (auto error = asked.arguments.error()) return fail(std::move(*error));
     return json::object{
+        {"format",    1                            },
         {"forgotten", asked.daemon.forget(*address)}
     };
 }

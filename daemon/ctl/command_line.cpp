@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/ctl/check.hpp"
 #include "daemon/ctl/command.hpp"
+#include "daemon/ctl/commands.hpp"
 #include "daemon/ctl/terminal.hpp"
 #include "daemon/escape.hpp"
 
@@ -173,6 +175,16 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
                            : app->help());
         return static_cast<int>(terminal.flush() ? ExitCode::ok : ExitCode::failure);
     } catch (const CLI::ParseError& mistake) {
+        const auto chosen = root.get_subcommands();
+        if (!chosen.empty() && chosen.front()->get_name() == check_command.name) {
+            // Monitoring takes 2 for "critical": a mistake on its command line is "unknown".
+            Health health;
+            health.state = State::unknown;
+            health.remarks.push_back(escape_terminal(mistake.what()));
+            terminal.write(line_of(health) + '\n');
+            (void)terminal.flush();
+            return static_cast<int>(health.state);
+        }
         terminal.complain(escape_terminal(mistake.what()));
         return static_cast<int>(ExitCode::usage);
     } catch (const std::system_error& error) {

@@ -12,6 +12,9 @@ namespace json = boost::json;
 
 namespace {
 
+/// The most a daemon gives, and keeps (its limit of peers).
+constexpr int all_peers = 100'000;
+
 ExitCode list(const Arguments& arguments, Terminal& terminal) {
     json::object request;
     copy_text(arguments, "--address", request, "address");
@@ -22,17 +25,21 @@ ExitCode list(const Arguments& arguments, Terminal& terminal) {
         return ExitCode::usage;
     }
     if (!copy_limit(arguments, request, terminal)) return ExitCode::usage;
+    // A file is read by programs, which do not see that it was cut: all there are.
+    if (arguments.has("--csv") && !request.contains("limit")) request["limit"] = all_peers;
     const auto result = ask(arguments, "peers", request);
     if (!result) return refuse(result.error(), terminal);
     const auto peers = oldest_first(*result, "peers");
+    const bool is_cut = shown(*result, "more") != "0" && shown(*result, "more") != "-";
     if (terminal.json)
         terminal.write(json::serialize(*result) + '\n');
-    else if (arguments.has("--csv"))
+    else if (arguments.has("--csv")) {
         terminal.write(peers_csv(peers));
-    else {
+        if (is_cut)
+            terminal.complain(shown(*result, "more") + " more peers are not listed (--limit)");
+    } else {
         terminal.say(list_peers(peers, terminal, peers.size()));
-        if (shown(*result, "more") != "0" && shown(*result, "more") != "-")
-            terminal.say("  … and " + shown(*result, "more") + " more (--limit)\n");
+        if (is_cut) terminal.say("  … and " + shown(*result, "more") + " more (--limit)\n");
     }
     return ExitCode::ok;
 }
@@ -42,11 +49,14 @@ ExitCode forget(const Arguments& arguments, Terminal& terminal) {
     copy_text(arguments, "ADDRESS", request, "address");
     const auto result = ask(arguments, "forget", request);
     if (!result) return refuse(result.error(), terminal);
+    const bool was_known = shown(*result, "forgotten") == "yes";
     if (terminal.json)
         terminal.write(json::serialize(*result) + '\n');
-    else
+    else if (was_known)
         terminal.say("forgotten: " + *arguments.value("ADDRESS") + '\n');
-    return ExitCode::ok;
+    else
+        terminal.complain("nothing is known of " + *arguments.value("ADDRESS"));
+    return was_known ? ExitCode::ok : ExitCode::failure;
 }
 
 constexpr Option list_options[] = {

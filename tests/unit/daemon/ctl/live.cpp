@@ -220,6 +220,52 @@ TEST_CASE("ctl live: what the daemon refuses, and with which exit code", "[ctl]"
     CHECK(mad.ctl({"status"}).code == 1);
 }
 
+TEST_CASE("ctl live: a CSV is whole, or says that it is not", "[ctl]") {
+    int more = 0;
+    FakeDaemon daemon([&](const json::object&) {
+        return result({
+            {"format", 1            },
+            {"peers",  json::array()},
+            {"more",   more         }
+        });
+    });
+    const auto whole = daemon.ctl({"peers", "--csv"});
+    CHECK(whole.err.empty());
+    CHECK(daemon.last_request().at("limit") == 100'000);
+    more = 7;
+    const auto cut = daemon.ctl({"peers", "--csv", "--limit", "5"});
+    CHECK(daemon.last_request().at("limit") == 5);
+    CHECK(contains(cut.err, "7 more peers"));
+}
+
+TEST_CASE("ctl live: an address nobody knows is not said to be forgotten", "[ctl]") {
+    FakeDaemon daemon([](const json::object&) {
+        return result({
+            {"format",    1    },
+            {"forgotten", false}
+        });
+    });
+    const auto ran = daemon.ctl({"peers", "forget", "192.0.2.1"});
+    CHECK(ran.code == 1);
+    CHECK(ran.out.empty());
+    CHECK(contains(ran.err, "nothing is known of 192.0.2.1"));
+    CHECK(daemon.ctl({"peers", "forget", "192.0.2.1", "--json"}).code == 1);
+}
+
+TEST_CASE("ctl live: a mistake on check's command line is UNKNOWN, not CRITICAL", "[ctl]") {
+    for (const std::vector<std::string>& arguments : {
+             std::vector<std::string>{"check",      "--bogus"},
+             {       "check", "--warning"         },
+             { "check",       "one",                "two"}
+    }) {
+        CAPTURE(arguments.back());
+        const auto ran = run_ctl(arguments);
+        CHECK(ran.code == 3);
+        CHECK(contains(ran.out, "UNKNOWN"));
+    }
+    CHECK(run_ctl({"rules", "check", "--bogus"}).code == 2);
+}
+
 TEST_CASE("ctl live: explain, mode, reload, metrics, forget, report", "[ctl]") {
     FakeDaemon daemon([](const json::object& request) {
         const auto command = request.at("command").as_string();
