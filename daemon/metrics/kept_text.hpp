@@ -10,11 +10,11 @@
 
 namespace ikefrag {
 
-/// A text that costs time to make, kept so long that making it takes at most a twentieth of the
-/// time of who makes it, however often it is asked for: a loop of scrapes must not keep the
-/// observation thread from reading copies.
+/// A text that costs time to make, kept so long that making it takes at most a fifth of the time of
+/// who makes it, however often it is asked for: a loop of scrapes must not keep the observation
+/// thread from reading copies.
 ///
-/// Bounds: never older than a second.
+/// Bounds: never older than a tenth of a second.
 class KeptText {
 public:
     /// In: now: a clock that never goes back
@@ -27,12 +27,12 @@ public:
         text_ = make_();
         const auto done = now_();
         made_ = true;
-        until_ = done + std::min<Duration>((done - begun) * share, std::chrono::seconds(1));
+        until_ = done + std::min<Duration>((done - begun) * share, std::chrono::milliseconds(100));
         return text_;
     }
 
 private:
-    static constexpr int share = 19;
+    static constexpr int share = 4;
     std::function<std::string()> make_;
     std::function<Duration()> now_;
     std::string text_;

@@ -31,7 +31,8 @@ void require(bool done, const std::string& step) {
 }
 
 /// One that was there before: tightened if it belongs to the daemon's user alone. Root's is left as
-/// it is, for it may be used by others, too (somebody may have set it to /var/lib).
+/// it is, for it may be used by others, too (somebody may have set it to /var/lib, or mounted a
+/// tmpfs there); where all may write, its sticky bit must keep them from each other's files.
 void tighten_state_directory(const std::string& path, uid_t user) {
     const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     require(directory >= 0, "open state directory " + path);
@@ -42,8 +43,8 @@ void tighten_state_directory(const std::string& path, uid_t user) {
     bool done = is_trusted;
     if (is_ours && user != 0 && (status.st_mode & 0777) != 0700)
         done = ::fchmod(directory, 0700) == 0;
-    else if (is_trusted && (status.st_mode & 0002) != 0)
-        done = false;
+    else if (is_trusted && (status.st_mode & S_IWOTH) != 0)
+        done = (status.st_mode & S_ISVTX) != 0;
     ::close(directory);
     if (!done) {
         errno = EPERM;

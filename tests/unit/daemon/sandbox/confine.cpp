@@ -160,12 +160,13 @@ TEST_CASE("confine: a state directory that was there is tightened, or refused", 
         mode_t after;
     };
     const Case cases[] = {
-        {"the daemon's own, wide",      nobody->pw_uid, 0755, true,  0700},
-        {"the daemon's own, for all",   nobody->pw_uid, 0777, true,  0700},
-        {"root's, used by others, too", 0,              0755, true,  0755},
-        {"root's, all may write",       0,              0777, false, 0777},
-        {"somebody else's",             1,              0700, false, 0700},
-        {"somebody else's, for all",    1,              0777, false, 0777},
+        {"the daemon's own, wide",      nobody->pw_uid, 0755,  true,  0700 },
+        {"the daemon's own, for all",   nobody->pw_uid, 0777,  true,  0700 },
+        {"root's, used by others, too", 0,              0755,  true,  0755 },
+        {"root's, all may write",       0,              0777,  false, 0777 },
+        {"root's, a tmpfs as mounted",  0,              01777, true,  01777},
+        {"somebody else's",             1,              0700,  false, 0700 },
+        {"somebody else's, for all",    1,              0777,  false, 0777 },
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             const Folders folders;
