@@ -109,7 +109,7 @@ ikefragd_stop
 
 # peers.db on a full disk: the daemon says so and goes on.
 ikefragd_config guard
-lab_spawn ikefragd fw bash -c "mount -t tmpfs -o size=16k none '$LAB_DIR/state' && head -c 16k /dev/zero > '$LAB_DIR/state/fill';
+lab_spawn ikefragd fw bash -c "mount -t tmpfs -o size=16k,mode=700 none '$LAB_DIR/state' && head -c 16k /dev/zero > '$LAB_DIR/state/fill';
     exec '$(lab_build)/ikefragd' --config '$LAB_DIR/ikefragd.toml'"
 check "full disk: the daemon becomes ready" lab_wait 10 http /-/ready
 handshakes "full disk" 2 0
