@@ -69,7 +69,7 @@ peers_start() {
             SWANCTL_DIR="$LAB_DIR/$side/swanctl" charon-systemd
     done
     for side in cli srv; do
-        lab_wait 10 test -S "$LAB_DIR/$side/vici"
+        lab_wait 10 peer $side --stats # its socket is there before it listens
         peer $side --load-all >> "$LAB_DIR/$side/load" 2>&1
     done
     if [ "$ESP" = userland ]; then peers_tunnel; fi
