@@ -73,6 +73,7 @@ struct Config {
     Settings settings;
     std::string hash;    ///< 16 hex digits over all that was read: the same texts, the same hash
     Diagnostics notes{}; ///< right, but perhaps not what was meant
+    std::string rules_directory{}; ///< read_config: where the rules were read; empty: none there
 };
 
 /// Compiles a configuration and its rule files, in the order given.

@@ -146,7 +146,9 @@ read_config(const std::string& path, const std::string& rules_directory, Ownersh
     }
     if (!file) diagnostics.insert(diagnostics.begin(), file.error().front());
     if (!diagnostics.empty()) return fail(std::move(diagnostics));
-    return parse_config(*file, rules);
+    auto config = parse_config(*file, rules);
+    if (config) config->rules_directory = directory;
+    return config;
 }
 
 TextFile shipped_rule_file() { return {"00-default.toml", std::string(shipped_rules())}; }

@@ -19,20 +19,19 @@ namespace {
 constexpr std::size_t max_attempts = 3;
 
 ExitCode from_capture(const Arguments& arguments, const ExplainTarget& target, Terminal& terminal) {
-    const auto chosen = choose_policy(arguments, terminal);
+    const auto chosen = choose_options(arguments, terminal);
     if (const auto* code = std::get_if<ExitCode>(&chosen)) return *code;
-    const auto& policy = std::get<PolicyPointer>(chosen);
+    const auto& judged = std::get<ReplayOptions>(chosen);
     std::size_t failed = 0;
     const auto captures = open_captures(arguments.all("--capture"), terminal, failed);
     std::vector<Attempt> attempts;
     for (const auto& capture : captures) {
-        const auto replay = replay_capture(
-            capture, {.policy = policy, .vendor_ids = default_vendor_ids()}, terminal);
+        const auto replay = replay_capture(capture, judged, terminal);
         if (!replay) {
             ++failed;
             continue;
         }
-        for (auto& attempt : find_attempts(replay->tracker(), *policy, target, max_attempts))
+        for (auto& attempt : find_attempts(replay->tracker(), *judged.policy, target, max_attempts))
             attempts.push_back(std::move(attempt));
     }
     if (attempts.empty()) {

@@ -3,6 +3,7 @@
 
 #include "daemon/config/config.hpp"
 #include "daemon/config/toml.hpp"
+#include "daemon/config/vendor_files.hpp"
 #include "daemon/ctl/terminal.hpp"
 #include "daemon/escape.hpp"
 #include "daemon/sandbox/privileges.hpp"
@@ -25,8 +26,8 @@ ExitCode refuse(const Diagnostics& mistakes, const Terminal& terminal) {
 
 } // namespace
 
-std::variant<PolicyPointer, ExitCode> choose_policy(const Arguments& arguments,
-                                                    const Terminal& terminal) {
+std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
+                                                     const Terminal& terminal) {
     const auto mode_word = arguments.value("--mode");
     const auto mode = mode_word ? parse_word<Mode>(*mode_word) : std::optional<Mode>();
     if (mode_word && !mode) {
@@ -34,11 +35,16 @@ std::variant<PolicyPointer, ExitCode> choose_policy(const Arguments& arguments,
                           " is none of observe, guard, exclusive");
         return ExitCode::usage;
     }
+    ReplayOptions options;
+    options.vendor_ids = default_vendor_ids();
     TextFile config{"built-in", "mode = \"exclusive\"\n"};
     if (const auto path = arguments.value("--config")) {
         auto read = read_config_file(*path, Ownership::lenient);
         if (!read) return refuse(read.error(), terminal);
         config = *std::move(read);
+        auto vendor_ids = read_vendor_ids(*path, Ownership::lenient);
+        if (!vendor_ids) return refuse(vendor_ids.error(), terminal);
+        options.vendor_ids = *std::move(vendor_ids);
     }
     std::vector<TextFile> rules{shipped_rule_file()};
     if (const auto path = arguments.value("--rules")) {
@@ -48,10 +54,13 @@ std::variant<PolicyPointer, ExitCode> choose_policy(const Arguments& arguments,
     }
     auto parsed = parse_config(config, rules);
     if (!parsed) return refuse(parsed.error(), terminal);
-    if (!mode) return parsed->policy;
-    auto policy = std::make_shared<Policy>(*parsed->policy);
-    policy->mode = *mode;
-    return PolicyPointer(std::move(policy));
+    options.policy = parsed->policy;
+    if (mode) {
+        auto policy = std::make_shared<Policy>(*parsed->policy);
+        policy->mode = *mode;
+        options.policy = std::move(policy);
+    }
+    return options;
 }
 
 std::vector<OpenedCapture> open_captures(const std::vector<std::string>& names,

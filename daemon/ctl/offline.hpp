@@ -3,10 +3,8 @@
 
 #include "daemon/ctl/command.hpp"
 #include "daemon/replay/replay.hpp"
-#include "plugin/policy.hpp"
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,7 +12,7 @@
 /// What the commands that read captures share.
 namespace ikefrag::ctl {
 
-/// The options choose_policy() reads.
+/// The options choose_options() reads.
 inline constexpr Option mode_option{
     "--mode", "MODE", "judge in this mode: observe, guard or exclusive (the default)"};
 inline constexpr Option config_option{
@@ -22,10 +20,11 @@ inline constexpr Option config_option{
 inline constexpr Option rules_option{
     "--rules", "PATH", "take the rules from this file, or this directory of *.toml"};
 
-/// The policy a capture is judged by: the shipped rules in mode `exclusive`, unless the command
-/// line names others. Out: or the exit code, its mistakes told
-[[nodiscard]] std::variant<PolicyPointer, ExitCode> choose_policy(const Arguments& arguments,
-                                                                  const Terminal& terminal);
+/// What a capture is judged by: the shipped rules in mode `exclusive` and the built-in vendor IDs,
+/// unless the command line names others (vendor-ids.txt beside the configuration file is read as
+/// the daemon reads it). Out: or the exit code, its mistakes told
+[[nodiscard]] std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
+                                                                   const Terminal& terminal);
 
 /// An opened capture: read only after give_up_all_privileges().
 struct OpenedCapture {

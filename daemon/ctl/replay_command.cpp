@@ -199,14 +199,13 @@ struct Sum {
 };
 
 ExitCode run(const Arguments& arguments, Terminal& terminal) {
-    const auto policy = choose_policy(arguments, terminal);
-    if (const auto* code = std::get_if<ExitCode>(&policy)) return *code;
+    auto chosen = choose_options(arguments, terminal);
+    if (const auto* code = std::get_if<ExitCode>(&chosen)) return *code;
+    auto& options = std::get<ReplayOptions>(chosen);
+    options.keep_packets = arguments.has("--packets");
     const auto names = arguments.all("CAPTURE");
     std::size_t failed = 0;
     const auto captures = open_captures(names, terminal, failed);
-    const ReplayOptions options{.policy = std::get<PolicyPointer>(policy),
-                                .vendor_ids = default_vendor_ids(),
-                                .keep_packets = arguments.has("--packets")};
     Sum sum;
     for (const auto& capture : captures) {
         const auto replay = replay_capture(capture, options, terminal);

@@ -57,7 +57,7 @@ void add(const Replay& replay, ReportInput& input, const Arguments& arguments) {
 
 /// Reads the captures and writes the page; runs without privileges.
 ExitCode render(const Arguments& arguments,
-                const PolicyPointer& policy,
+                const ReplayOptions& options,
                 const Terminal& terminal,
                 FileOutput& file) {
     std::size_t failed = 0;
@@ -66,8 +66,7 @@ ExitCode render(const Arguments& arguments,
     input.mask = arguments.has("--mask");
     if (const auto age = arguments.value("--since")) input.range = "the last " + *age;
     for (const auto& capture : open_captures(arguments.all("--capture"), terminal, failed)) {
-        const auto replay = replay_capture(
-            capture, {.policy = policy, .vendor_ids = default_vendor_ids()}, terminal);
+        const auto replay = replay_capture(capture, options, terminal);
         if (!replay) {
             ++failed;
             continue;
@@ -82,7 +81,7 @@ ExitCode render(const Arguments& arguments,
 
 /// The page is made by a child without privileges; this process only gives the file its name.
 ExitCode from_capture(const Arguments& arguments, const Terminal& terminal, FileOutput& file) {
-    const auto chosen = choose_policy(arguments, terminal);
+    const auto chosen = choose_options(arguments, terminal);
     if (const auto* code = std::get_if<ExitCode>(&chosen)) return *code;
     const pid_t child = ::fork();
     if (child < 0) {
@@ -92,7 +91,7 @@ ExitCode from_capture(const Arguments& arguments, const Terminal& terminal, File
     if (child == 0) {
         ExitCode code = ExitCode::failure;
         try {
-            code = render(arguments, std::get<PolicyPointer>(chosen), terminal, file);
+            code = render(arguments, std::get<ReplayOptions>(chosen), terminal, file);
         } catch (const std::exception& error) {
             terminal.complain(error.what());
         }

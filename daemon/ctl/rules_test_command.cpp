@@ -92,27 +92,25 @@ std::string tally_text(const Tally& tally, const Policy& policy) {
 
 /// A finding (exit code 1) is a packet that would be dropped.
 ExitCode run(const Arguments& arguments, Terminal& terminal) {
-    const auto chosen = choose_policy(arguments, terminal);
+    auto chosen = choose_options(arguments, terminal);
     if (const auto* code = std::get_if<ExitCode>(&chosen)) return *code;
-    const auto& policy = std::get<PolicyPointer>(chosen);
+    auto& options = std::get<ReplayOptions>(chosen);
+    options.keep_packets = true;
     std::size_t failed = 0;
     const auto captures = open_captures(arguments.all("CAPTURE"), terminal, failed);
     Tally tally;
-    tally.rules.resize(policy->rules.size());
+    tally.rules.resize(options.policy->rules.size());
     for (const auto& capture : captures) {
-        const auto replay = replay_capture(
-            capture,
-            {.policy = policy, .vendor_ids = default_vendor_ids(), .keep_packets = true},
-            terminal);
+        const auto replay = replay_capture(capture, options, terminal);
         if (replay)
             tally.add(*replay);
         else
             ++failed;
     }
     if (terminal.json)
-        terminal.write(tally_json(tally, *policy, captures.size()));
+        terminal.write(tally_json(tally, *options.policy, captures.size()));
     else
-        terminal.say(tally_text(tally, *policy));
+        terminal.say(tally_text(tally, *options.policy));
     const bool drops = tally.verdicts.intended[index(Verdict::drop)] != 0;
     return failed == 0 && !drops ? ExitCode::ok : ExitCode::failure;
 }

@@ -288,6 +288,7 @@ Result<Reloaded, ReloadFault> Daemon::take(Config fresh) {
         return fail(ReloadFault(std::move(*error)));
     }
     config_.hash = fresh.hash;
+    config_.rules_directory = fresh.rules_directory;
     config_.notes = fresh.notes;
     for (const auto& note : config_.notes) reloaded.notes.push_back(first_line(note));
     configured_ = parts_.clock.now();
@@ -302,6 +303,13 @@ Result<Reloaded, ReloadFault> Daemon::take(Config fresh) {
 Result<Reloaded, ReloadFault> Daemon::reload() {
     ++reloads_;
     auto fresh = read_config(paths_.config, paths_.rules, Ownership::strict);
+    // A file system that is not mounted must not take the rules away; without any is a restart's.
+    if (fresh && fresh->rules_directory.empty() && !config_.rules_directory.empty())
+        fresh = fail(Diagnostics{
+            {config_.rules_directory,
+             {},
+             "the rules directory is gone; only a restart goes without it", {}}
+        });
     auto result = fresh
                       ? take(std::move(*fresh))
                       : Result<Reloaded, ReloadFault>(fail(ReloadFault(std::move(fresh).error())));

@@ -82,6 +82,10 @@ sums_add_up "conntrack on and off"
 
 mv "$LAB_DIR/rules.d" "$LAB_DIR/rules.away"
 check "rules directory away: handshake" handshake v4
+status=0
+ctl reload > "$LAB_DIR/away.log" 2>&1 || status=$?
+equal "rules directory away: reload is refused" 4 "$status"
+check "rules directory away: told" grep -q 'rules.d: the rules directory is gone' "$LAB_DIR/away.log"
 handshake_ends v4
 mv "$LAB_DIR/ikefragd.toml" "$LAB_DIR/away.toml"
 check "configuration away: reload is refused" bash -c "! '$(lab_build)/ikefragctl' --socket '$LAB_DIR/control.sock' reload"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/config/config.hpp"
 #include "daemon/config/toml.hpp"
+#include "daemon/config/vendor_files.hpp"
 
 #include <catch2/catch.hpp>
 #include <sys/stat.h>
@@ -50,6 +51,40 @@ TEST_CASE("config files: rules are read from rules.d beside, in lexical order", 
     REQUIRE(config->policy->rules.size() == 2);
     CHECK(config->policy->rules[0].name == "a");
     CHECK(config->policy->rules[1].name == "b");
+    CHECK(config->rules_directory == folder.path + "/rules.d");
+    std::filesystem::remove_all(folder.path + "/rules.d");
+    const auto without = read_config(path, "", Ownership::strict);
+    REQUIRE(without);
+    CHECK(without->rules_directory.empty()); // a reload tells it from a directory without rules
+}
+
+TEST_CASE("config files: vendor IDs of one's own stand beside the configuration", "[config]") {
+    const Folder folder;
+    const auto config = folder.write("ikefragd.toml", "");
+    const auto built_in = default_vendor_ids().size();
+    SECTION("no file: the built-in ones") {
+        const auto known = read_vendor_ids(config, Ownership::strict);
+        REQUIRE(known);
+        CHECK(known->size() == built_in);
+    }
+    SECTION("added to the built-in ones") {
+        folder.write("vendor-ids.txt", "# ours\nAcme gateway\t0badc0de\tacme\n");
+        const auto known = read_vendor_ids(config, Ownership::strict);
+        REQUIRE(known);
+        REQUIRE(known->size() == built_in + 1);
+        CHECK(known->back().vendor == "acme");
+    }
+    SECTION("a mistake is told with its line") {
+        folder.write("vendor-ids.txt", "Acme gateway\t0badc0de\nAcme\tzz\n");
+        const auto known = read_vendor_ids(config, Ownership::strict);
+        REQUIRE_FALSE(known);
+        CHECK(known.error().front().file == folder.path + "/vendor-ids.txt");
+        CHECK(known.error().front().position.line == 2);
+    }
+    SECTION("nor may others write it") {
+        folder.write("vendor-ids.txt", "", 0666);
+        CHECK_FALSE(read_vendor_ids(config, Ownership::strict));
+    }
 }
 
 TEST_CASE("config files: what others may write is refused", "[config]") {
