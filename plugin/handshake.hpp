@@ -161,6 +161,7 @@ struct FragmentSet {
     std::uint16_t previous_total = 0; ///< of the smaller set it replaced (RFC 7383 §2.5.2)
     std::uint32_t previous_largest_bytes = 0;
     bool complete = false;
+    bool given_up = false;                  ///< was counted as incomplete
     bool ip_fragmented = false;             ///< some of its messages came in IP fragments
     std::array<std::uint64_t, 4> present{}; ///< bit n-1: number n seen, for the first 256
 };

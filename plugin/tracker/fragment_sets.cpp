@@ -57,12 +57,12 @@ add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const Fragmen
     if (fragment.number == 0 || fragment.number > told_apart) return change;
     auto* set = find_latest(sets, of);
     if (set == nullptr || begins_next(*set, of, fragment)) {
-        change.abandoned = set != nullptr && !set->complete;
+        change.abandoned = set != nullptr && !set->complete && !set->given_up;
         set = &append(sets, of);
         change.started = true;
     } else if (of.transport == Transport::skf && fragment.total != set->total) {
         if (fragment.total < set->total) return change;
-        change.abandoned = !set->complete;
+        change.abandoned = !set->complete && !set->given_up;
         change.started = true;
         auto next = fresh(of);
         next.previous_total = set->total;

@@ -16,7 +16,7 @@ struct SetChange {
     bool started = false;       ///< a new message, or a larger total began anew
     bool completed = false;     ///< by this one
     bool repeated = false;      ///< this number was there already
-    bool abandoned = false;     ///< the set it began anew was not complete
+    bool abandoned = false;     ///< the set it began anew was not complete, nor counted so yet
 };
 
 /// The message a fragment belongs to.

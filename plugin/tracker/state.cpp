@@ -283,11 +283,13 @@ void Tracker::State::settle(std::uint32_t index, Conclusion conclusion, TimePoin
     handshake.outcome = conclusion.outcome;
     handshake.basis = conclusion.basis;
     handshake.ended = true;
-    for (const auto& set : handshake.sets)
-        if (set.transport == Transport::skf && !set.complete)
-            ++tally_of(handshake)
-                  .row(set.exchange.version, set.exchange.type, set.role)
-                  .skf_incomplete;
+    // A handshake may go on after its end and end again: each set counts once.
+    for (auto& set : handshake.sets) {
+        if (set.transport != Transport::skf || set.complete || set.given_up) continue;
+        set.given_up = true;
+        const auto& [version, type, message_id] = set.exchange;
+        ++tally_of(handshake).row(version, type, set.role).skf_incomplete;
+    }
     review(index, time);
     const bool counted = note_end(entry, time);
     emit(time, HandshakeEnded{handshake.number, counted});

@@ -171,6 +171,42 @@ TEST_CASE("SKF: an incomplete request or answer is not one", "[tracker]") {
     }
 }
 
+TEST_CASE("SKF: what never came whole counts once, however often its handshake ends", "[tracker]") {
+    const auto small = skf_set(initiator, responder, {.bytes = 5000}, 1232);
+    const auto smaller = skf_set(initiator, responder, {.bytes = 5000, .seed = 2}, 548);
+    const auto all_but_last = [](const std::vector<ByteVector>& set) {
+        return std::vector<ByteVector>(set.begin(), set.end() - 1);
+    };
+    const auto next = encrypted_message(initiator, responder, {.id = 2});
+    const auto incomplete = [](TrackerScript& script) {
+        const auto& server = script.tracker.server_totals().at(0);
+        return server.skf_incomplete.at({std::uint8_t{2}, std::uint8_t{35}, Role::request});
+    };
+    TrackerScript script;
+    agree(script);
+    script.at(10ms).from_client(all_but_last(small)).expire(100s);
+    REQUIRE(script.handshake().ended);
+    REQUIRE(incomplete(script) == 1);
+    SECTION("it goes on with another message and ends again") {
+        script.at(101s).from_client(next).expire(102s);
+        REQUIRE_FALSE(script.handshake().ended);
+        script.end();
+        CHECK(script.handshake().ended);
+        CHECK(incomplete(script) == 1);
+    }
+    SECTION("smaller pieces begin it anew and come whole") {
+        script.at(101s).from_client(smaller).end();
+        CHECK(script.handshake().sets[0].complete);
+        CHECK(incomplete(script) == 1);
+    }
+    SECTION("smaller pieces begin it anew, and some are lost again") {
+        script.at(101s).from_client(next).from_client(all_but_last(smaller)).end();
+        CHECK(script.handshake().ended);
+        CHECK(incomplete(script) == 2);
+        CHECK(script.tracker.totals().skf_sets == 2);
+    }
+}
+
 TEST_CASE("SKF: a set that came unfragmented tells what the path carries", "[tracker]") {
     const auto set = skf_set(initiator, responder, {.bytes = 5000}, 1252);
     const auto to_server = index(Direction::to_server);
