@@ -90,6 +90,28 @@ check "state.directory: peers.db is there" test -s "$LAB_DIR/another-state/peers
 equal "state.directory: nobody else's to read, and neither is peers.db" "700 600" "$(stat -c %a "$LAB_DIR/another-state" "$LAB_DIR/another-state/peers.db" | xargs)"
 equal "state.directory: and nowhere else" no "$(test -e "$LAB_DIR/state/peers.db" && echo yes || echo no)"
 
+# ---------------------------------------------------------------- what the running daemon may still do
+# As it runs where it is installed: an unprivileged user, and groups of root's that must go.
+mkdir "$LAB_DIR/own" "$LAB_DIR/own/state"
+chown -R nobody "$LAB_DIR/own"
+chmod 755 "$LAB_DIR/own" "$LAB_DIR/own/state"
+chmod a+x "$LAB_DIR"
+cp "$LAB_DIR/ikefragd.toml" "$LAB_DIR/ikefragd.toml.before"
+set_key socket "\"$LAB_DIR/own/control.sock\""
+set_key directory "\"$LAB_DIR/own/state\""
+set_key file "\"stderr\""
+lab_spawn ikefragd fw setpriv --groups 1,2 "$(lab_build)/ikefragd" --config "$LAB_DIR/ikefragd.toml" --user nobody
+lab_wait 10 answers 9999
+status_of() { awk -v key="$1:" '$1 == key { $1 = ""; sub(/^ /, ""); print }' "/proc/${lab_pids[ikefragd]}/status"; }
+equal "privileges: nobody, in no group" "65534 65534 65534 65534, " "$(status_of Uid), $(status_of Groups)"
+equal "privileges: CAP_NET_ADMIN alone, and no other can come" \
+    "0000000000001000 0000000000001000 0000000000001000 0000000000000000 0000000000000000" \
+    "$(status_of CapEff) $(status_of CapPrm) $(status_of CapBnd) $(status_of CapInh) $(status_of CapAmb)"
+equal "privileges: none by executing, system calls filtered" "1 2" "$(status_of NoNewPrivs) $(status_of Seccomp)"
+equal "state.directory: one that others could list is tightened" 700 "$(stat -c %a "$LAB_DIR/own/state")"
+lab_stop ikefragd
+mv "$LAB_DIR/ikefragd.toml.before" "$LAB_DIR/ikefragd.toml"
+
 # ---------------------------------------------------------------- how long a peer is remembered
 # key: [peers] keep_days
 age() { # DAYS: makes every peer so old
