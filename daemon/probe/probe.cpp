@@ -27,6 +27,8 @@ constexpr unsigned max_cookies = 2;
 constexpr std::uint32_t largest_mtu = 9000;
 /// So much larger than the MTU is the padded message: two fragments, both of a good size.
 constexpr std::uint32_t beyond_mtu = 560;
+/// No IPv4 link has a smaller one (RFC 791).
+constexpr std::uint32_t smallest_mtu = 68;
 
 constexpr std::uint16_t notify_no_proposal = 14;
 constexpr std::uint16_t notify_invalid_ke = 17;
@@ -74,14 +76,20 @@ std::uint32_t Probe::overhead(const Question& question) const {
     return ip + udp_bytes + marker;
 }
 
-unsigned Probe::packets_of(const Question& question) const {
-    if (question.dont_fragment || question.bytes <= settings_.local_mtu) return 1;
-    const std::uint32_t ip = settings_.server.family == Family::ipv4 ? 20 : 48;
+/// In how many packets a datagram of so many octets (IP total length) leaves, as Linux cuts it.
+unsigned Probe::packets_of(std::uint32_t bytes) const {
+    const bool v4 = settings_.server.family == Family::ipv4;
     std::uint32_t mtu = settings_.local_mtu;
-    if (settings_.server.family == Family::ipv6 && facts_.path.bytes >= 1280)
-        mtu = std::min(mtu, facts_.path.bytes);
-    const std::uint32_t piece = (mtu - ip) & ~7u;
-    return (question.bytes - ip + piece - 1) / piece;
+    if (route_mtu_ != 0) mtu = std::min(mtu, route_mtu_);
+    if (!v4 && facts_.path.bytes >= 1280) mtu = std::min(mtu, facts_.path.bytes);
+    mtu = std::max(mtu, smallest_mtu);
+    if (bytes <= mtu) return 1;
+    const std::uint32_t header = v4 ? 20 : 40;
+    // All but the last are multiples of 8. IPv4's last may be as long as fits, IPv6's is no longer
+    // than the others.
+    const std::uint32_t piece = v4 ? (mtu - header) & ~7u : ((mtu - header) & ~7u) - 8;
+    const std::uint32_t last = v4 ? mtu - header : piece;
+    return 1 + (bytes - header - last + piece - 1) / piece;
 }
 
 /// Version 3 has an SPI of its own for each question, so that a late answer is not taken for one to
@@ -116,7 +124,8 @@ std::optional<TimePoint> Probe::next_deadline() const {
     return answer_by_ ? *answer_by_ : may_send_at_;
 }
 
-std::optional<Send> Probe::poll(TimePoint now) {
+std::optional<Send> Probe::poll(TimePoint now, std::uint32_t route_mtu) {
+    route_mtu_ = route_mtu;
     while (phase_ != Phase::done) {
         if (answer_by_) {
             if (now < *answer_by_) return std::nullopt;
@@ -128,7 +137,10 @@ std::optional<Send> Probe::poll(TimePoint now) {
             first_try_ = false;
         }
         if (now < may_send_at_) return std::nullopt;
-        const unsigned packets = packets_of(*question_);
+        const Send send = encode(*question_);
+        const std::uint32_t bytes = static_cast<std::uint32_t>(send.payload.size()) + udp_bytes +
+                                    (settings_.server.family == Family::ipv4 ? 20u : 40u);
+        const unsigned packets = send.dont_fragment ? 1 : packets_of(bytes);
         if (facts_.packets + packets > max_packets) {
             facts_.out_of_packets = true;
             if (phase_ == Phase::sizes) facts_.path = sizes_.result();
@@ -137,12 +149,16 @@ std::optional<Send> Probe::poll(TimePoint now) {
         }
         --tries_left_;
         facts_.packets += packets;
+        counted_ = packets;
+        facts_.ports[question_->port].asked = true;
+        if (phase_ == Phase::fragments || phase_ == Phase::fragments_more)
+            facts_.fragments.fragments = packets;
         sent_at_ = now;
         may_send_at_ = now + pace * packets;
         Duration wait = first_wait;
         if (round_trip_) wait = std::clamp(*round_trip_ * 4 + 200ms, least_wait, longest_wait);
         answer_by_ = now + wait;
-        return encode(*question_);
+        return send;
     }
     return std::nullopt;
 }
@@ -170,8 +186,6 @@ Send Probe::encode(const Question& question) {
         break;
     }
     }
-    PortFacts& port = facts_.ports[question.port];
-    port.asked = true;
     if (send.port.marked) send.payload.assign(marker_bytes, 0);
     send.payload.insert(send.payload.end(), message.begin(), message.end());
     return send;
@@ -235,7 +249,7 @@ void Probe::too_big(Where where, std::uint32_t mtu, TimePoint now) {
     // What did not leave needs no pause after it and costs no packet.
     if (where == Where::here && answer_by_) {
         may_send_at_ = std::min(may_send_at_, now);
-        facts_.packets -= packets_of(*question_);
+        facts_.packets -= counted_;
     }
     if (!question_ || !answer_by_ || !question_->dont_fragment) return;
     // Late word about a packet before this one.
@@ -404,7 +418,6 @@ void Probe::go_to_fragments() {
     facts_.fragments.bytes = settings_.local_mtu + beyond_mtu;
     const Question question{
         .kind = Kind::padded_init, .port = main_port_, .bytes = facts_.fragments.bytes, .tries = 2};
-    facts_.fragments.fragments = packets_of(question);
     ask(Phase::fragments, question);
 }
 

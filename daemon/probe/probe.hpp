@@ -36,7 +36,8 @@ struct Settings {
     std::vector<VendorId> vendor_ids;
 };
 
-/// At most so many packets leave, one per 100 ms at most; the fragments of a datagram count each.
+/// At most so many IP packets leave, one per 100 ms at most; each fragment of a datagram counts, of
+/// whichever datagram (on an interface with a small MTU every IKE_SA_INIT leaves in several).
 inline constexpr unsigned max_packets = 40;
 inline constexpr Duration pace = std::chrono::milliseconds(100);
 
@@ -110,7 +111,9 @@ public:
     explicit Probe(Settings settings);
 
     /// What to send now, if anything.
-    [[nodiscard]] std::optional<Send> poll(TimePoint now);
+    /// In: `route_mtu`: what the kernel cuts datagrams to this server for, which may be less than
+    /// the interface's MTU; 0: not known
+    [[nodiscard]] std::optional<Send> poll(TimePoint now, std::uint32_t route_mtu = 0);
     /// When to poll() again at the latest; empty: finished.
     [[nodiscard]] std::optional<TimePoint> next_deadline() const;
 
@@ -158,9 +161,9 @@ private:
     void go_to_fragments();
     void finish();
     [[nodiscard]] Send encode(const Question& question);
+    [[nodiscard]] unsigned packets_of(std::uint32_t bytes) const;
     [[nodiscard]] Spi spi_of(const Question& question) const;
     [[nodiscard]] std::uint32_t overhead(const Question& question) const;
-    [[nodiscard]] unsigned packets_of(const Question& question) const;
     void note(const Answer& answer);
 
     Settings settings_;
@@ -168,6 +171,8 @@ private:
     Phase phase_ = Phase::init;
     std::optional<Question> question_;
     unsigned tries_left_ = 0;
+    unsigned counted_ = 0;                     ///< packets the last datagram was counted as
+    std::uint32_t route_mtu_ = 0;              ///< 0: not known
     std::uint32_t number_ = 0;                 ///< of the question, in the SPIs of version 3
     std::map<Spi, std::uint32_t> asked_sizes_; ///< of version 3, for answers that come late
     std::optional<TimePoint> answer_by_;

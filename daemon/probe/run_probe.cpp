@@ -209,6 +209,22 @@ public:
         }
     }
 
+    /// What the kernel cuts datagrams to the server for: the route's MTU, or what a router's ICMP
+    /// has taught. Each socket remembers the route it last used. 0: it does not say
+    [[nodiscard]] std::uint32_t route_mtu() const {
+        std::uint32_t least = 0;
+        for (const auto& socket : sockets_) {
+            int mtu = 0;
+            socklen_t size = sizeof mtu;
+            const int error = v4_ ? ::getsockopt(socket.get(), IPPROTO_IP, IP_MTU, &mtu, &size)
+                                  : ::getsockopt(socket.get(), IPPROTO_IPV6, IPV6_MTU, &mtu, &size);
+            if (error != 0 || mtu <= 0) continue;
+            const auto told = static_cast<std::uint32_t>(mtu);
+            least = least == 0 ? told : std::min(least, told);
+        }
+        return least;
+    }
+
     /// Waits until something comes or the time is over, and gives it to the probe.
     void wait(TimePoint until, Probe& probe) {
         std::vector<pollfd> watched;
@@ -359,7 +375,7 @@ Facts run_probe(const Target& target, Settings settings) {
     Sockets sockets(target, settings.ports);
     Probe probe(std::move(settings));
     while (const auto deadline = probe.next_deadline()) {
-        if (const auto send = probe.poll(monotonic_now())) {
+        if (const auto send = probe.poll(monotonic_now(), sockets.route_mtu())) {
             sockets.send(*send, probe);
             continue;
         }

@@ -98,6 +98,37 @@ gaps=$(tshark -r "$sent" -Y 'ip.src == 10.99.1.2 && ip.frag_offset == 0' -T fiel
     awk 'NR > 1 && $1 - last < 0.099 { n++ } { last = $1 } END { print n + 0 }')
 equal "100 ms lie between its datagrams" 0 "$gaps"
 
+# Its bound counts what leaves, as its router sees it: where the interface's MTU is 68 each message of its own is cut, and where
+# the route's is smaller than the interface's, into more fragments than the interface would need.
+in_ns isp nft -f - << 'X'
+table inet count { chain come { type filter hook prerouting priority -500; ip daddr 10.99.2.2 counter; }; }
+X
+came() { in_ns isp nft -j list table inet count | jq '[.nftables[].rule? | select(.) | .expr[] | .counter? | select(.) | .packets] | add'; }
+sends_as_counted() { # WHAT
+    local before
+    before=$(came)
+    probe 10.99.2.2
+    equal "$1: it counts what it sends" "$(said .packets_sent)" $(($(came) - before))
+    compare "$1: at most 40" $(($(came) - before)) -le 40
+}
+interface_mtu() { # MTU: of the client's link
+    ip -n "$LAB-cli" link set eth0 mtu "$1"
+    ip -n "$LAB-isp" link set home mtu "$1"
+}
+ip -n "$LAB-cli" route add 10.99.2.2 via 10.99.1.1 mtu 576
+sends_as_counted "a route with MTU 576"
+ip -n "$LAB-cli" route del 10.99.2.2
+interface_mtu 68
+firewall drop_fragments on # so that it repeats all it can
+sends_as_counted "an interface with MTU 68"
+equal "an interface with MTU 68: the bound ends it" true "$(said .out_of_packets)"
+firewall drop_fragments off
+interface_mtu 1500
+ip -n "$LAB-isp" addr replace fd99:1::1/64 dev home nodad # the small MTU took IPv6 away
+ip -n "$LAB-cli" addr replace fd99:1::2/64 dev eth0 nodad
+ip -n "$LAB-cli" -6 route replace default via fd99:1::1
+in_ns isp nft delete table inet count
+
 # ---------------------------------------------------------------- a firewall that drops fragments
 firewall drop_fragments on
 for address in 10.99.2.2 fd99:2::2; do

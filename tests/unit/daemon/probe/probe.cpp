@@ -24,6 +24,7 @@ namespace {
 struct World {
     Family family = Family::ipv4;
     std::uint32_t interface_mtu = 1500;
+    std::uint32_t route_mtu = 0; ///< what the kernel cuts for, if less than the interface's
     std::uint32_t mtu = 1500;
     bool router_speaks = true;
     bool fragments_pass = true;
@@ -54,7 +55,7 @@ public:
         for (int steps = 0; const auto deadline = probe.next_deadline(); ++steps) {
             REQUIRE(steps < 1000);
             now = std::max(now, *deadline);
-            if (const auto send = probe.poll(now)) deliver(probe, *send);
+            if (const auto send = probe.poll(now, given.route_mtu)) deliver(probe, *send);
         }
         facts = probe.facts();
         verdict = probe::judge(facts, server);
@@ -80,16 +81,27 @@ public:
 private:
     [[nodiscard]] std::uint32_t header() const { return world.family == Family::ipv4 ? 20 : 40; }
 
+    /// How many fragments the kernel makes of it: full ones, each a multiple of 8, until the rest
+    /// fits.
+    [[nodiscard]] unsigned leave_cut(std::uint32_t bytes, std::uint32_t mtu) const {
+        unsigned count = 1;
+        auto left = bytes - header();
+        const bool v6 = world.family == Family::ipv6;
+        const auto full = ((mtu - header()) & ~7u) - (v6 ? 8 : 0);
+        for (const auto last = v6 ? full : mtu - header(); left > last; ++count) left -= full;
+        return count;
+    }
+
     void deliver(Probe& probe, const probe::Send& send) {
         const auto bytes = static_cast<std::uint32_t>(send.payload.size()) + 8 + header();
         if (send.dont_fragment && bytes > world.interface_mtu) {
             probe.too_big(Probe::Where::here, 0, now);
             return;
         }
-        const auto mtu = send.fragment_mtu != 0 ? send.fragment_mtu : world.interface_mtu;
-        const std::uint32_t piece = (mtu - header() - (header() == 40 ? 8 : 0)) & ~7u;
-        const bool fragmented = bytes > mtu;
-        sent += fragmented ? (bytes - header() + piece - 1) / piece : 1;
+        auto mtu = send.fragment_mtu != 0 ? send.fragment_mtu : world.interface_mtu;
+        if (world.route_mtu != 0) mtu = std::min(mtu, world.route_mtu);
+        const bool fragmented = !send.dont_fragment && bytes > mtu;
+        sent += fragmented ? leave_cut(bytes, mtu) : 1;
         times.push_back(now);
         const std::size_t marker = send.port.marked ? 4 : 0;
         Bytes message = Bytes(send.payload).subspan(marker);
@@ -207,6 +219,45 @@ TEST_CASE("probe: what must hold in every world", "[probe]") {
         REQUIRE(run.facts.fragments.pass == world.fragments_pass);
         REQUIRE(run.facts.server.fragmentation == true);
         REQUIRE(probe::has_finding(run.verdict) == !world.fragments_pass);
+    }
+}
+
+TEST_CASE("probe: at most 40 IP packets leave, however small the interface's MTU", "[probe]") {
+    unsigned most = 0;
+    bool ended_by_bound = false;
+    for (std::uint32_t mtu = 68; mtu <= 1500; mtu += mtu < 300 ? 1 : 13)
+        for (const std::uint32_t route : {0u, 68u, 552u})
+            for (const int group : {31, 14})
+                for (const bool answers : {true, false})
+                    for (const bool fragments : {true, false}) {
+                        World world;
+                        world.interface_mtu = world.mtu = mtu;
+                        world.route_mtu = std::min(route, mtu);
+                        world.group = static_cast<std::uint16_t>(group);
+                        world.cookie = true;
+                        world.answers_4500 = world.answers_version3 = answers;
+                        world.fragments_pass = fragments;
+                        CAPTURE(mtu, route, group, answers, fragments);
+                        const Run run(world);
+                        REQUIRE(run.sent <= 40);
+                        REQUIRE(run.facts.packets == run.sent);
+                        most = std::max(most, run.sent);
+                        ended_by_bound = ended_by_bound || run.facts.out_of_packets;
+                    }
+    CHECK(most == 40);
+    CHECK(ended_by_bound);
+}
+
+TEST_CASE("probe: IPv6's fragments are counted as they leave", "[probe]") {
+    for (std::uint32_t mtu = 1280; mtu <= 1500; ++mtu) {
+        World world;
+        world.family = Family::ipv6;
+        world.interface_mtu = world.mtu = mtu;
+        world.fragments_pass = false;
+        CAPTURE(mtu);
+        const Run run(world);
+        REQUIRE(run.sent <= 40);
+        REQUIRE(run.facts.packets == run.sent);
     }
 }
 
