@@ -103,7 +103,11 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     snapshot.copies = parts.log.counters().copies.get();
     const auto& events = parts.events.counters();
     snapshot.events_lost = events.lost.get() + events.failures.get();
-    snapshot.database_failures = parts.store.counters().failures.get();
+    const auto& database = parts.store.counters();
+    snapshot.database = {.failures = database.failures.get(),
+                         .waiting = database.waiting.get(),
+                         .lost = database.dropped.get(),
+                         .unreadable = database.unreadable.get()};
     snapshot.capture = capture_metrics(parts.recorder);
     snapshot.reloads = daemon_.reloads();
     snapshot.table_repairs = parts.table.repairs();

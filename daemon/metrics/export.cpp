@@ -171,7 +171,10 @@ void export_process(Families& out, const MetricsSnapshot& snapshot) {
         out.set(
             "ikefrag_mode_info", {text(mode.text)}, snapshot.policy.mode == mode.value ? 1.0 : 0.0);
     out.set("ikefrag_events_lost_total", {}, snapshot.events_lost);
-    out.set("ikefrag_peers_database_failures_total", {}, snapshot.database_failures);
+    out.set("ikefrag_peers_database_failures_total", {}, snapshot.database.failures);
+    out.set("ikefrag_peers_database_waiting", {}, snapshot.database.waiting);
+    out.set("ikefrag_peers_database_lost_total", {}, snapshot.database.lost);
+    out.set("ikefrag_peers_database_unreadable_total", {}, snapshot.database.unreadable);
     out.set("ikefrag_clock_step_seconds", {}, snapshot.clock_step_seconds);
 }
 

@@ -46,6 +46,14 @@ struct CaptureMetrics {
     std::uint64_t files_suppressed = 0;
 };
 
+/// What happened to peers.db.
+struct DatabaseMetrics {
+    std::uint64_t failures = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t unreadable = 0;
+};
+
 /// Everything the metrics show, as it was at one moment. Views of the caller's; nothing is copied
 /// that is large.
 struct MetricsSnapshot {
@@ -68,7 +76,7 @@ struct MetricsSnapshot {
     std::uint64_t held_datagrams = 0;
     std::uint64_t copies = 0;
     std::uint64_t events_lost = 0;
-    std::uint64_t database_failures = 0;
+    DatabaseMetrics database{};
     std::uint64_t reloads = 0;
     std::uint64_t table_repairs = 0;
     std::uint64_t kernel_emptied = 0;

@@ -124,10 +124,21 @@ database.execute("update peer set last_seen = ?, first_seen = ?", (int((time.tim
 database.commit()
 X
 }
+stranger() { # a row as none of us writes them
+    python3 - "$LAB_DIR/another-state/peers.db" << 'X'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.executescript("""create temp table stranger as select * from peer limit 1; update stranger set address = x'0102030405';
+    insert into peer select * from stranger;""")
+X
+}
 peers() { in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" peers --json | jq '.peers | length'; }
 age 3
+stranger
 begin 9999
 compare "peers.keep_days = 4: a peer of three days ago is known" "$(peers)" -ge 1
+equal "peers.db: a row of somebody else's is left out, and counted" "0 1" "$(in_ns fw curl -s http://127.0.0.1:9999/metrics |
+    awk '/^ikefrag_peers_database_(failures|unreadable)_total/ { print $2 }' | xargs)"
 lab_stop ikefragd
 age 3
 set_key keep_days 2

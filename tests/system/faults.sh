@@ -118,6 +118,7 @@ lab_spawn ikefragd fw bash -c "mount -t tmpfs -o size=16k,mode=700 none '$LAB_DI
 check "full disk: the daemon becomes ready" lab_wait 10 http /-/ready
 handshakes "full disk" 2 0
 check "full disk: counted" lab_wait 10 metric_reaches ikefrag_peers_database_failures_total -ge 1
+check "full disk: what waits to be written is shown" lab_wait 5 metric_reaches ikefrag_peers_database_waiting -ge 1
 says "full disk" 'error: peers\.db .* would not outlive a restart'
 http /metrics > "$LAB_DIR/full-disk.log"
 check "full disk: stops cleanly" ikefragd_stop

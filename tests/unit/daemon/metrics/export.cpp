@@ -135,6 +135,7 @@ TEST_CASE("metrics: what is counted is served under its labels", "[metrics]") {
     snapshot.queues[1].packets = 4;
     snapshot.gates.hold_time[0][2] = 2;
     snapshot.last_reload_successful = false;
+    snapshot.database = {.failures = 11, .waiting = 12, .lost = 13, .unreadable = 14};
     const auto text = prometheus::TextSerializer().Serialize(export_metrics(snapshot));
     for (const auto* line :
          {"ikefrag_refusals_total{family=\"ipv6\",reason=\"overlap\",enforced=\"yes\"} 7\n",
@@ -146,6 +147,10 @@ TEST_CASE("metrics: what is counted is served under its labels", "[metrics]") {
           "ikefrag_ip_datagram_hold_seconds_bucket{family=\"ipv4\",le=\"0.05\"} 2\n",
           "ikefrag_ip_datagram_hold_seconds_count{family=\"ipv4\"} 2\n",
           "ikefrag_config_last_reload_successful 0\n",
+          "ikefrag_peers_database_failures_total 11\n",
+          "ikefrag_peers_database_waiting 12\n",
+          "ikefrag_peers_database_lost_total 13\n",
+          "ikefrag_peers_database_unreadable_total 14\n",
           "ikefrag_mode_info{mode=\"observe\"} 1\n"}) {
         CAPTURE(line);
         CHECK(text.find(line) != std::string::npos);
