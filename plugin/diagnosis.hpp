@@ -3,6 +3,7 @@
 
 #include "plugin/address.hpp"
 #include "plugin/handshake.hpp"
+#include "plugin/shared_list.hpp"
 #include "plugin/time.hpp"
 #include "plugin/words.hpp"
 
@@ -12,7 +13,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace ikefrag {
 
@@ -58,7 +58,8 @@ struct Finding {
                             ///< or a more specific diagnosis took its place
     std::string sentence;   ///< what happened, in one sentence
     std::string remedy;     ///< who must change what: the exact command where known
-    std::vector<std::string> evidence; ///< each cites message, time, size
+    /// Each cites message, time, size. Store, events and reports share it.
+    SharedList<std::string> evidence;
 };
 
 /// Rules of this host that drop trailing IP fragments behind our hook, by Family; empty: none.

@@ -2,6 +2,7 @@
 #include "plugin/handshake.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <string_view>
 
 namespace ikefrag {
@@ -56,7 +57,7 @@ bool is_probe(const Spi& initiator_spi) noexcept {
     return std::equal(probe_spi_start.begin(), probe_spi_start.end(), initiator_spi.begin());
 }
 
-bool is_zero(const Spi& spi) noexcept { return spi == Spi{}; }
+bool is_zero(const Spi& spi) noexcept { return std::bit_cast<std::uint64_t>(spi) == 0; }
 
 std::string exchange_name(std::uint8_t version, std::uint8_t type) {
     const auto named = [type](const ExchangeName& row) { return row.type == type; };

@@ -42,6 +42,7 @@ public:
     }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     [[nodiscard]] const T& operator[](std::size_t i) const { return shared_->items[i]; }
+    [[nodiscard]] const T& front() const { return shared_->items.front(); }
     void push_back(T item) {
         auto items = shared_ != nullptr ? shared_->items : std::vector<T>{};
         items.push_back(std::move(item));

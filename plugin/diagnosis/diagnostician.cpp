@@ -168,7 +168,7 @@ void Diagnostician::State::take(const View& view, Draft& draft) {
     made.updated = view.now;
     made.sentence = phrase(draft.diagnosis->sentence, draft, view);
     made.remedy = phrase(draft.diagnosis->remedy, draft, view);
-    made.evidence = std::move(draft.evidence);
+    made.evidence = SharedList<std::string>(std::move(draft.evidence));
     if (fresh) {
         note(Change::opened, store.add(std::move(made)), view.now);
         return;
@@ -252,9 +252,9 @@ void Diagnostician::set_fragment_drops(const FragmentDrops& drops) {
     state_->sums.fragment_drops = drops;
 }
 
-std::vector<Diagnostician::Step> Diagnostician::take_steps() {
-    if (state_->steps.empty()) return {};
-    return std::exchange(state_->steps, {});
+void Diagnostician::take_steps(std::vector<Step>& steps) {
+    steps.clear();
+    std::swap(state_->steps, steps);
 }
 
 void Diagnostician::for_each(const std::function<void(const Finding&)>& visit) const {

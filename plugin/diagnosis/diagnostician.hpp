@@ -48,8 +48,9 @@ public:
     /// Tracker::set_fragment_drops.
     void set_fragment_drops(const FragmentDrops& drops);
 
-    /// Steps since the last call.
-    [[nodiscard]] std::vector<Step> take_steps();
+    /// Steps since the last call, in place of what `steps` held: its room is used for the next
+    /// ones.
+    void take_steps(std::vector<Step>& steps);
     void for_each(const std::function<void(const Finding&)>& visit) const;
     [[nodiscard]] std::size_t evicted() const noexcept;
     /// The failure finding that names why this handshake failed; null if none does.

@@ -93,10 +93,13 @@ void settle(const Scene& scene, Drafts& drafts) {
 }
 
 std::string phrase(std::string_view text, const Draft& draft, const View& view) {
-    return fill(text, [&](std::string_view name) -> std::string {
+    return fill(text, [&](std::string& out, std::string_view name) {
         for (const auto& [key, value] : draft.values)
-            if (key == name) return value;
-        return common_value(name, draft, view);
+            if (key == name) {
+                out += value;
+                return;
+            }
+        out += common_value(name, draft, view);
     });
 }
 

@@ -89,8 +89,8 @@ bool fits(const Timing& timing, const std::vector<Duration>& gaps) {
 }
 
 std::string with_mtu(std::string_view text, std::size_t mtu) {
-    return fill(text, [mtu](std::string_view) {
-        return mtu == 0 ? std::string("1280") : std::to_string(mtu);
+    return fill(text, [mtu](std::string& out, std::string_view) {
+        out += mtu == 0 ? "1280" : std::to_string(mtu);
     });
 }
 

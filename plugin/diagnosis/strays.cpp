@@ -43,8 +43,11 @@ void word(Finding& finding, const DatagramLost& lost, std::size_t count) {
         if (name == "hint") return limit_hint(lost.reason);
         return {};
     };
-    finding.sentence = fill(finding.diagnosis->sentence, value_of);
-    finding.remedy = fill(finding.diagnosis->remedy, value_of);
+    const auto append_value = [&](std::string& out, std::string_view name) {
+        out += value_of(name);
+    };
+    finding.sentence = fill(finding.diagnosis->sentence, append_value);
+    finding.remedy = fill(finding.diagnosis->remedy, append_value);
     if (finding.evidence.size() < max_lines) finding.evidence.push_back(lost_text(lost));
 }
 

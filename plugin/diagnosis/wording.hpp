@@ -37,9 +37,9 @@ namespace ikefrag {
 /// What an ICMP error says: "port unreachable"; empty for none that matters.
 [[nodiscard]] std::string_view icmp_text(const IcmpRecord& icmp) noexcept;
 
-/// A template with each `{name}` replaced by `value_of(name)`.
-template <class ValueOf>
-[[nodiscard]] std::string fill(std::string_view text, const ValueOf& value_of) {
+/// A template with each `{name}` replaced by what `append_value(out, name)` appends.
+template <class AppendValue>
+[[nodiscard]] std::string fill(std::string_view text, const AppendValue& append_value) {
     std::string out;
     out.reserve(2 * text.size());
     while (!text.empty()) {
@@ -48,7 +48,7 @@ template <class ValueOf>
         if (open == std::string_view::npos) break;
         const auto close = text.find('}', open);
         assert(close != std::string_view::npos);
-        out += value_of(text.substr(open + 1, close - open - 1));
+        append_value(out, text.substr(open + 1, close - open - 1));
         text.remove_prefix(close + 1);
     }
     return out;

@@ -26,6 +26,8 @@ constexpr auto start_mutes = seconds(60);
 /// Source: DIAGNOSES §1.6, precondition (a).
 constexpr auto half_view_mutes = minutes(10);
 constexpr std::size_t max_spare_timelines = 256;
+/// Room is made ready for as many as were taken the last time, but not for more than these.
+constexpr std::size_t usual_events = 256;
 constexpr std::size_t max_half_view_servers = 4'096;
 
 std::vector<ServerTally> make_tallies(const Policy& policy) {
@@ -208,7 +210,8 @@ void Tracker::State::review(std::uint32_t index, TimePoint time) {
 }
 
 void Tracker::State::take_steps() {
-    for (auto& step : diagnostician.take_steps()) {
+    diagnostician.take_steps(steps_);
+    for (auto& step : steps_) {
         const auto& finding = step.finding;
         if (const auto index = handshakes.find_number(finding.handshake); index != no_index)
             handshakes.at(index).has_findings = true;
@@ -231,18 +234,24 @@ void Tracker::State::take_steps() {
 }
 
 void Tracker::State::emit(TimePoint time, decltype(Event::what) what) {
-    if (events_.size() >= limits.events) {
-        events_.pop_front();
-        ++totals_.events_lost;
+    if (events_.size() < limits.events) {
+        events_.push_back({time, std::move(what)});
+        return;
     }
-    events_.push_back({time, std::move(what)});
+    ++totals_.events_lost;
+    if (events_.empty()) return;
+    events_[oldest_event_] = {time, std::move(what)};
+    oldest_event_ = (oldest_event_ + 1) % events_.size();
 }
 
 std::vector<Event> Tracker::State::take_events() {
-    std::vector<Event> taken(std::make_move_iterator(events_.begin()),
-                             std::make_move_iterator(events_.end()));
-    events_.clear();
-    return taken;
+    if (events_.empty()) return {};
+    const auto oldest = events_.begin() + static_cast<std::ptrdiff_t>(oldest_event_);
+    std::rotate(events_.begin(), oldest, events_.end());
+    oldest_event_ = 0;
+    std::vector<Event> next;
+    next.reserve(std::min(events_.size(), usual_events));
+    return std::exchange(events_, std::move(next));
 }
 
 void Tracker::State::evict() {

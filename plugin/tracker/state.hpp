@@ -174,7 +174,9 @@ private:
     std::uint32_t spare_opening_ = no_index;
     std::unordered_map<std::uint64_t, SharedList<std::string>> vendor_lists_;
     std::unordered_map<std::uint64_t, SharedList<Transform>> transform_lists_;
-    std::deque<Event> events_;
+    std::vector<Event> events_;              ///< once full a ring, which begins at the oldest
+    std::size_t oldest_event_ = 0;           ///< 0 until then
+    std::vector<Diagnostician::Step> steps_; ///< being turned into events
     /// Room of timelines that went, for those to come: no allocation in steady state.
     std::vector<std::vector<MessageRecord>> spare_timelines_;
     std::deque<Leaving> leaving_;      ///< few, and none older than 100 ms

@@ -20,7 +20,9 @@ Firewall::Firewall(Policy policy)
     : diagnostician(std::make_shared<const Policy>(std::move(policy)), 1000) {}
 
 void Firewall::take() {
-    for (auto& step : diagnostician.take_steps()) steps.push_back(std::move(step));
+    std::vector<Diagnostician::Step> taken;
+    diagnostician.take_steps(taken);
+    for (auto& step : taken) steps.push_back(std::move(step));
 }
 
 HandshakeScript::HandshakeScript(std::shared_ptr<Firewall> firewall)
