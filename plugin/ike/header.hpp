@@ -46,7 +46,8 @@ enum class IkeFault : std::uint8_t {
 [[nodiscard]] Result<IkeHeader, IkeFault> parse_ike_header(Bytes message) noexcept;
 
 /// Whether a message is well formed as far as it is in the clear: header, Length, and the chain of
-/// payloads up to SK, SKF or a payload 132, at most 64 of them; nothing behind IKEv1's E flag.
+/// payloads up to SK, SKF (and its numbers) or a payload 132, at most 64; nothing behind IKEv1's
+/// E flag.
 ///
 /// In:      `message`: may be cut; what the cut takes away is not judged
 ///          `message_bytes`: the message's real size (UDP payload less marker)

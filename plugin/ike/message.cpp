@@ -67,7 +67,8 @@ private:
                       const IkeHeader& header,
                       const Endpoint& endpoint,
                       std::optional<bool>& as_sent) noexcept;
-    void take_vendor_fragment(const Payload& payload);
+    void take_skf(const Payload& payload) noexcept;
+    void take_vendor_fragment(const Payload& payload, const IkeHeader& header);
 
     MessageFacts& facts_;
     OpeningFacts& opening_;
@@ -92,10 +93,9 @@ void Reader::take(const Payload& payload, const IkeHeader& header) {
     case payload::encrypted_fragment:
         if (header.major != 2) break;
         facts_.notes.set(Note::encrypted);
-        facts_.is_skf = true;
-        if (const auto fragment = parse_skf(payload)) facts_.fragment = *fragment;
+        if (!inside_fragment_) take_skf(payload);
         break;
-    case payload::fragment: take_vendor_fragment(payload); break;
+    case payload::fragment: take_vendor_fragment(payload, header); break;
     case payload::v1_nat_detection:
     case payload::v1_nat_detection_draft:
         if (header.major == 1) take_v1_nat_detection(payload, header);
@@ -104,16 +104,25 @@ void Reader::take(const Payload& payload, const IkeHeader& header) {
     }
 }
 
-void Reader::take_vendor_fragment(const Payload& payload) {
+void Reader::take_skf(const Payload& payload) noexcept {
+    facts_.is_skf = true;
+    const auto fragment = parse_skf(payload);
+    if (fragment) facts_.fragment = *fragment;
+    facts_.malformed = facts_.malformed || (!fragment && !payload.cut);
+}
+
+void Reader::take_vendor_fragment(const Payload& payload, const IkeHeader& header) {
     if (inside_fragment_) return;
     facts_.is_vendor_fragment = true;
     const auto fragment = parse_vendor_fragment(payload);
+    facts_.malformed = facts_.malformed || (!fragment && !payload.cut);
     if (!fragment) return;
     facts_.fragment = *fragment;
     if (fragment->number != 1) return;
-    // Number 1 begins with the whole message's own header and payloads.
+    // Number 1 begins with the whole message's own header and payloads. What it says of its
+    // contents counts; that it would be a fragment itself says nothing of this datagram.
     const auto inner = parse_ike_header(fragment->data);
-    if (!inner) return;
+    if (!inner || inner->major != header.major) return;
     facts_.inner_encrypted = inner->is_encrypted_v1();
     if (facts_.inner_encrypted) return;
     inside_fragment_ = true;

@@ -57,11 +57,13 @@ struct OpeningFacts {
 /// What one IKE message says in the clear.
 struct MessageFacts {
     IkeHeader header;
-    bool malformed = false; ///< the payload chain is broken; what stood before it was read
-    bool cut = false;       ///< the copy ends before the clear part does
-    bool opening = false;   ///< `OpeningFacts` has something
-    bool is_skf = false;
-    bool is_vendor_fragment = false; ///< payload 132
+    /// The payload chain is broken (what stood before that was read), or the numbers of an SKF or
+    /// payload 132 make no sense.
+    bool malformed = false;
+    bool cut = false;                ///< the copy ends before the clear part does
+    bool opening = false;            ///< `OpeningFacts` has something
+    bool is_skf = false;             ///< the datagram is one, not what a payload 132 brings
+    bool is_vendor_fragment = false; ///< payload 132; never both
     bool inner_encrypted = false;    ///< payload 132 number 1: the message inside has the E flag
     /// Of SKF and payload 132; number 0: none, or its numbers make no sense. `data` is not kept.
     FragmentHeader fragment;

@@ -57,6 +57,18 @@ for name, file in {
         seed("ike_message", f"{name}-message-{number + 1}", message)
         seed("message_facts", f"{name}-message-{number + 1}", message)
 
+# SKF and payload 132 whose numbers make no sense, and an SKF inside a payload 132.
+SPIS = bytes.fromhex("00112233445566778899aabbccddeeff")
+skf = SPIS + bytes.fromhex("3520230800000001000000260000000a00030002ffff")
+for name, data in {
+    "skf-number-above-total": skf,
+    "skf-too-short-for-its-numbers": SPIS + bytes.fromhex("35202308000000010000002200000006") + b"\0\1",
+    "cisco-fragment-number-zero": SPIS + bytes.fromhex("8420230800000001000000240000000800010000"),
+    "cisco-fragment-whole-with-skf-inside": SPIS + bytes.fromhex("84202308000000010000004a0000002e00010101") + skf,
+}.items():
+    seed("message_facts", name, data)
+    seed("ike_message", name, data)
+
 # A sequence for the gate: family; then what (datagram 0..7, id << 3, pause << 5), offset / 8, length.
 SEQUENCES = {
     "in-order": [(0, 0, 104), (0, 13, 104)],

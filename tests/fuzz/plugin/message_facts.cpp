@@ -29,7 +29,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (whole.has_value() != parse_ike_header(bytes).has_value()) std::abort();
     if (!whole) return 0;
     const auto& fragment = whole->fragment;
+    if (whole->is_skf && whole->is_vendor_fragment) std::abort();
     if (whole->is_skf && fragment.number > fragment.total) std::abort();
+    const bool is_piece = whole->is_skf || whole->is_vendor_fragment;
+    if (is_piece && fragment.number == 0 && !whole->malformed && !whole->cut) std::abort();
     if (fragment.number != 0 && !whole->is_skf && !whole->is_vendor_fragment) std::abort();
     OpeningFacts twice;
     const auto again = parse(bytes, size, twice);

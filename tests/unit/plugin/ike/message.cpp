@@ -151,8 +151,52 @@ TEST_CASE("message: SKF numbers that make sense, and that do not", "[ike]") {
             CHECK(facts->is_skf);
             CHECK(facts->fragment.number == c.number);
             CHECK(facts->fragment.total == c.total);
+            CHECK(facts->malformed == (c.number == 0));
         }
     }
+}
+
+TEST_CASE("message: an SKF inside a payload 132 makes no SKF of it", "[ike]") {
+    // Impossible numbers, and good ones.
+    for (const auto numbers : {"0003 0002", "0002 0003"}) {
+        DYNAMIC_SECTION(numbers) {
+            const auto skf = hex("0011223344556677 8899aabbccddeeff 35 20 23 08 00000001 00000026"
+                                 "0000000a" +
+                                 std::string(numbers) + "ffff");
+            const auto pieces = payload_132_set(skf, 70); // cut behind its 34th byte
+            REQUIRE(pieces.size() == 2);
+            const auto whole_piece = payload_132_set(skf, 200);
+            REQUIRE(whole_piece.size() == 1);
+            for (const auto& piece : {pieces[0], whole_piece[0]}) {
+                const auto facts = parse(piece).facts;
+                REQUIRE(facts);
+                CHECK(facts->is_vendor_fragment);
+                CHECK_FALSE(facts->is_skf);
+                CHECK(facts->fragment.number == 1);
+                CHECK(facts->fragment.total == (piece == whole_piece[0] ? 1 : 0));
+                CHECK_FALSE(facts->malformed);
+            }
+            CHECK(parse(whole_piece[0]).facts->notes.has(Note::encrypted));
+        }
+    }
+}
+
+TEST_CASE("message: payload 132 without a number, and around another version", "[ike]") {
+    const auto v1 = std::string("0011223344556677 8899aabbccddeeff 84 10 02 00 00000000 ");
+    const auto none = parse(hex(v1 + "00000024 00000008 0001 00 00")).facts;
+    REQUIRE(none);
+    CHECK(none->is_vendor_fragment);
+    CHECK(none->fragment.number == 0);
+    CHECK(none->malformed);
+    const auto inner = sa_init_request(initiator, {});
+    auto builder = IkeBuilder::v1(2);
+    auto body = hex("0001 01 01");
+    body.insert(body.end(), inner.begin(), inner.end());
+    const auto other = parse(builder.spis(initiator, responder).payload(132, body).build());
+    REQUIRE(other.facts);
+    CHECK(other.facts->fragment.number == 1);
+    CHECK_FALSE(other.facts->notes.has(Note::sa));
+    CHECK(other.opening.notifies.empty());
 }
 
 TEST_CASE("message: payload 132, and the clear message inside its first piece", "[ike]") {
