@@ -39,9 +39,17 @@ void dump(Bytes message, const VendorTable& vendors) {
               << ", \"flags\": " << int{header.flags} << ", \"id\": " << header.message_id
               << ", \"length\": " << header.length
               << ", \"malformed\": " << (facts->malformed ? "true" : "false") << ", \"skf\": ["
-              << facts->fragment.number << ", " << facts->fragment.total << "], \"payloads\": [";
-    PayloadWalk walk(header, message);
+              << facts->fragment.number << ", " << facts->fragment.total
+              << "], \"group\": " << facts->key_group << ", \"transforms\": [";
     const char* between = "";
+    for (const auto& transform : opening.transforms) {
+        std::cout << between << '[' << int{transform.type} << ", " << transform.id << ", "
+                  << transform.key_bits << ']';
+        between = ", ";
+    }
+    std::cout << "], \"payloads\": [";
+    PayloadWalk walk(header, message);
+    between = "";
     std::vector<std::uint16_t> notifies;
     while (const auto payload = walk.next()) {
         std::cout << between << int{payload->type};
