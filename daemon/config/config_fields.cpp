@@ -326,8 +326,9 @@ const std::vector<Field<EventOptions>>& event_fields() {
     using Format = EventOptions::Format;
     static const std::vector<Field<EventOptions>> fields{
         {"file",
-         "\"stderr\" | absolute path", "Where events go, one line each. On stderr under systemd they reach the journal with "
-         "native fields. A file must lie below /var/lib/ikefragd, or where the unit's "
+         "\"stderr\" | absolute path", "Where events go, one line each. Under systemd they reach the journal with native fields "
+         "besides, and stderr means the journal alone. A file must lie below /var/lib/ikefragd, or "
+         "where the unit's "
          "ReadWritePaths= allows it.",                    [](const TomlNode& node, EventOptions& events, Reading& reading) {
              const auto* text = std::get_if<std::string>(&node.value);
              if (text != nullptr && *text == "stderr")

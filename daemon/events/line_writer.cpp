@@ -42,7 +42,8 @@ bool send_to_journal(std::vector<std::string>& fields) {
 
 class LineWriter::State {
 public:
-    explicit State(std::string file) : file_(std::move(file)), thread_([this] { run(); }) {}
+    State(std::string file, Journal journal)
+        : file_(std::move(file)), journal_(std::move(journal)), thread_([this] { run(); }) {}
 
     ~State() {
         {
@@ -91,8 +92,14 @@ private:
         }
     }
 
+    /// The file first: it does not wait for a journal that hangs.
     bool put(const std::string& file, EventLine& line) {
-        if (file == "stderr" && stderr_is_journal()) return send_to_journal(line.fields);
+        const bool to_file = file != "stderr" || !journal_;
+        const bool in_file = !to_file || put_line(file, line);
+        return (!journal_ || journal_(line.fields)) && in_file;
+    }
+
+    bool put_line(const std::string& file, EventLine& line) {
         line.line += '\n';
         if (file == "stderr") return write_all(stderr_descriptor, line.line);
         if (descriptor_ < 0 && !open_file(file)) return false;
@@ -136,12 +143,18 @@ private:
     bool reopen_ = false;
     bool ending_ = false;
     // The thread's own:
+    const Journal journal_;
     int descriptor_ = -1;
     std::string tell_once_;
     std::thread thread_;
 };
 
-LineWriter::LineWriter(std::string file) : state_(std::make_unique<State>(std::move(file))) {}
+LineWriter::Journal LineWriter::journal_of_stderr() {
+    return stderr_is_journal() ? Journal(send_to_journal) : Journal();
+}
+
+LineWriter::LineWriter(std::string file, Journal journal)
+    : state_(std::make_unique<State>(std::move(file), std::move(journal))) {}
 LineWriter::~LineWriter() = default;
 
 void LineWriter::write(EventLine line) { state_->write(std::move(line)); }

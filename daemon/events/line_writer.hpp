@@ -4,6 +4,7 @@
 #include "plugin/counter.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,13 +24,19 @@ public:
     /// Raised by the writer's thread (lost: by the caller's), read by any.
     struct Counters {
         Counter written;
-        Counter failures; ///< lines the file or journal did not take
+        Counter failures; ///< events the file, or the journal besides, did not take
         Counter lost;     ///< given up because too many were waiting
     };
 
+    /// Takes an event's fields into the journal. Out: whether it did
+    using Journal = std::function<bool(std::vector<std::string>& fields)>;
+    /// The journal that systemd has put behind our stderr; empty where there is none.
+    [[nodiscard]] static Journal journal_of_stderr();
+
     /// In: file: "stderr", or a path: made if missing, mode 0640, no link followed; opened again by
-    /// reopen(). A file that cannot be opened is tried again with every line.
-    explicit LineWriter(std::string file);
+    /// reopen(). A file that cannot be opened is tried again with every line. journal: gets every
+    /// event besides; "stderr" means it alone, as both would end there
+    explicit LineWriter(std::string file, Journal journal = journal_of_stderr());
     /// Writes what waits and ends the thread.
     ~LineWriter();
     LineWriter(const LineWriter&) = delete;
