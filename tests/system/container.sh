@@ -126,7 +126,13 @@ compare "guard: the handshakes are in the list" "$established_there" -ge 2
 # ---- metrics for another host: the unit's IP filter, opened as OPERATING.md says
 scrape_from() { in_ns "$1" curl -sf --max-time 2 "http://$2:9786/-/healthy"; }
 printf '[metrics]\nlisten = "0.0.0.0:9786"\n' >> "$LAB_DIR/root/etc/ikefragd/ikefragd.toml"
+printf '[events]\nfile = "/var/lib/ikefragd/events.json"\n' >> "$LAB_DIR/root/etc/ikefragd/ikefragd.toml"
 inside systemctl restart ikefragd
+# With a file named for them, events go there and to the journal.
+started_in_file() { grep '"event_type":"start"' "$LAB_DIR/root/var/lib/ikefragd/events.json" | tail -n 1 | jq -r .timestamp; }
+started_in_journal() { journal -o json IKEFRAG_EVENT=start | tail -n 1 | jq -r '.IKEFRAG_JSON | fromjson.timestamp'; }
+in_both() { [ -n "$(started_in_file)" ] && [ "$(started_in_file)" = "$(started_in_journal)" ]; }
+check "events: in the file that was named, and in the journal" lab_wait 5 in_both
 check "scraping: this host may" lab_wait 5 scrape_from fw 127.0.0.1
 if scrape_from cli 10.99.1.1 > /dev/null; then fail "scraping: another host may not" "it got an answer"; else ok "scraping: another host may not"; fi
 mkdir -p "$LAB_DIR/root/etc/systemd/system/ikefragd.service.d"
