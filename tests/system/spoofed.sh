@@ -33,7 +33,9 @@ compare "events written" "$(wc -l < "$LAB_DIR/events.json")" -le 3000
 lab_wait 70 grep -q suppressed "$LAB_DIR/events.json" || true
 compare "… and those left out are told" "$(grep -c suppressed "$LAB_DIR/events.json" || true)" -ge 1
 compare "captures kept of them: as many as may be" "$(find "$LAB_DIR/state" -name '*.pcapng' | wc -l)" -le 100
-compare "KiB resident, the ring of captures among them" "$(resident)" -le 98304
+# Idle 20 MiB, the ring 16, each of 30 000 handshakes 0.5 KiB and its timeline, the findings of 10 000 of them: with the
+# allocator's own some 95; what has no bound passes 128 soon.
+compare "KiB resident, the ring of captures among them" "$(resident)" -le 131072
 check "a real client afterwards" handshake v6
 lab_wait 5 test "$(ctl peers --json | jq '.peers | length')" -gt "$peers_before" || true
 compare "… is learned" "$(ctl peers --json | jq '.peers | length')" -gt "$peers_before"
