@@ -11,6 +11,7 @@
 #include "daemon/recorder/attempt_file.hpp"
 #include "daemon/recorder/recorder.hpp"
 #include "daemon/report/report.hpp"
+#include "daemon/state/peer_store.hpp"
 #include "daemon/version.hpp"
 #include "plugin/tracker.hpp"
 
@@ -173,6 +174,25 @@ ControlResult answer_peers(Asked& asked) {
         {"format", 1                   },
         {"peers",  std::move(list)     },
         {"more",   count - peers.size()}
+    };
+}
+
+ControlResult answer_history(Asked& asked) {
+    const auto text = asked.arguments.required_text("address");
+    const auto address = asked.arguments.address("address");
+    if (auto error = asked.arguments.error()) return fail(std::move(*error));
+    const auto history = asked.daemon.parts().store.history(*address);
+    if (!history) return refuse(ControlFault::failure, history.error());
+    json::array list;
+    for (const auto& [time, fragmentation] : *history)
+        list.push_back({
+            {"time",          to_json(time)           },
+            {"fragmentation", to_string(fragmentation)}
+        });
+    return json::object{
+        {"format",  1                  },
+        {"address", to_string(*address)},
+        {"history", std::move(list)    }
     };
 }
 
@@ -405,6 +425,7 @@ constexpr Command commands[] = {
     {"status",     false, answer_status    },
     {"handshakes", false, answer_handshakes},
     {"peers",      false, answer_peers     },
+    {"history",    false, answer_history   },
     {"diagnoses",  false, answer_diagnoses },
     {"explain",    false, answer_explain   },
     {"report",     false, answer_report    },

@@ -21,6 +21,7 @@
 /// | status      |                                                  | the daemon at one glance    |
 /// | handshakes  | address, server, outcome, limit                  | handshakes, more            |
 /// | peers       | address, role, missing_fragmentation, limit      | peers, more                 |
+/// | history     | address*                                         | address, history            |
 /// | diagnoses   | address, server, kind, open, limit               | diagnoses, more             |
 /// | explain     | target* (address or SPI), form: text·json,       | text, or attempts           |
 /// |             | colour, mask                                     |                             |

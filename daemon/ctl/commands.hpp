@@ -21,6 +21,7 @@ extern const Command mode_command;
 extern const Command nft_command;
 extern const Command peers_command;
 extern const Command peers_forget_command;
+extern const Command peers_history_command;
 extern const Command probe_command;
 extern const Command reload_command;
 extern const Command replay_command;

@@ -3,6 +3,7 @@
 #include "daemon/ctl/listing.hpp"
 #include "daemon/ctl/live.hpp"
 #include "daemon/ctl/terminal.hpp"
+#include "daemon/ctl/text_table.hpp"
 
 #include <boost/json.hpp>
 
@@ -44,6 +45,28 @@ ExitCode list(const Arguments& arguments, Terminal& terminal) {
     return ExitCode::ok;
 }
 
+ExitCode show_history(const Arguments& arguments, Terminal& terminal) {
+    json::object request;
+    copy_text(arguments, "ADDRESS", request, "address");
+    const auto result = ask(arguments, "history", request);
+    if (!result) return refuse(result.error(), terminal);
+    if (terminal.json) {
+        terminal.write(json::serialize(*result) + '\n');
+        return ExitCode::ok;
+    }
+    const auto* rows = result->if_contains("history");
+    TextTable table({"from (UTC)", "fragmentation"});
+    if (rows != nullptr && rows->is_array())
+        for (const auto& row : rows->get_array())
+            if (const auto* change = row.if_object())
+                table.add({shown_time(*change, "time"), shown(*change, "fragmentation")});
+    if (table.empty())
+        terminal.complain("nothing is known of what " + *arguments.value("ADDRESS") + " can do");
+    else
+        terminal.say(table.text("  "));
+    return table.empty() ? ExitCode::failure : ExitCode::ok;
+}
+
 ExitCode forget(const Arguments& arguments, Terminal& terminal) {
     json::object request;
     copy_text(arguments, "ADDRESS", request, "address");
@@ -66,6 +89,9 @@ constexpr Option list_options[] = {
     {"--csv",                   "",        "as CSV, for a spreadsheet"                  },
     limit_option,
 };
+constexpr Positional history_positionals[] = {
+    {"ADDRESS", "the peer to tell of"},
+};
 constexpr Positional forget_positionals[] = {
     {"ADDRESS", "the peer to forget"},
 };
@@ -79,6 +105,15 @@ const Command peers_command{
     .positionals = {},
     .options = list_options,
     .run = list,
+};
+
+const Command peers_history_command{
+    .name = "peers history",
+    .needs = Needs::daemon,
+    .help = "Tell what an address could do and from when on, the last eight changes",
+    .positionals = history_positionals,
+    .options = {},
+    .run = show_history,
 };
 
 const Command peers_forget_command{

@@ -80,12 +80,18 @@ Result<Database, std::string> Database::open(const std::filesystem::path& path) 
     ::close(file);
     if (!is_file) return fail(std::string("it is no file"));
     if (!is_ours) return fail(std::string("others may read it, and its mode cannot be changed"));
+    return open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, busy_milliseconds);
+}
+
+Result<Database, std::string> Database::open_to_read(const std::filesystem::path& path) {
+    return open(path, SQLITE_OPEN_READONLY, 0);
+}
+
+Result<Database, std::string>
+Database::open(const std::filesystem::path& path, int flags, int patience_milliseconds) {
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(),
-                                     &handle,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-                                         SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX,
-                                     nullptr);
+    const int code = sqlite3_open_v2(
+        path.c_str(), &handle, flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_NOMUTEX, nullptr);
     Database database(handle);
     if (code != SQLITE_OK) return fail(database.last_error());
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -93,7 +99,7 @@ Result<Database, std::string> Database::open(const std::filesystem::path& path) 
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, max_value_bytes);
-    sqlite3_busy_timeout(handle, busy_milliseconds);
+    sqlite3_busy_timeout(handle, patience_milliseconds);
     return database;
 }
 

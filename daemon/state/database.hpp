@@ -49,6 +49,9 @@ class Database {
 public:
     /// Errors: SQLite's words for what went wrong.
     static Result<Database, std::string> open(const std::filesystem::path& path);
+    /// One that is there, to look at beside its writer: in WAL mode neither waits for the other,
+    /// and what nevertheless is locked is an error at once.
+    static Result<Database, std::string> open_to_read(const std::filesystem::path& path);
 
     /// Runs SQL of ours that gives no rows. Errors: SQLite's result code.
     Result<bool, int> execute(const char* sql);
@@ -63,6 +66,8 @@ public:
 
 private:
     explicit Database(sqlite3* handle) : handle_(handle) {}
+    static Result<Database, std::string>
+    open(const std::filesystem::path& path, int flags, int patience_milliseconds);
     struct Close {
         void operator()(sqlite3* handle) const noexcept;
     };

@@ -62,6 +62,8 @@ constexpr const char* insert_capability = "INSERT OR REPLACE INTO capability VAL
 constexpr const char* trim_capability =
     "DELETE FROM capability WHERE address=?1 AND time NOT IN "
     "(SELECT time FROM capability WHERE address=?1 ORDER BY time DESC LIMIT 8)";
+constexpr const char* select_capability =
+    "SELECT time, fragmentation FROM capability WHERE address=?1 ORDER BY time DESC LIMIT 8";
 constexpr const char* delete_peer = "DELETE FROM peer WHERE address=?1";
 constexpr const char* delete_capability = "DELETE FROM capability WHERE address=?1";
 constexpr const char* delete_peers_before = "DELETE FROM peer WHERE last_seen<?1";
@@ -129,6 +131,25 @@ std::optional<Peer> read_peer(const Statement& row) {
     return peer;
 }
 
+/// Adds what the file holds of an address. Out: why that cannot be read, if it cannot
+std::optional<std::string> read_history(const std::filesystem::path& path,
+                                        const IpAddress& address,
+                                        CapabilityHistory& history) {
+    auto database = Database::open_to_read(path);
+    if (!database) return database.error();
+    auto select = database->prepare(select_capability);
+    if (!select) return select.error();
+    select->bind(1, address.view());
+    auto row = select->step();
+    for (; row && *row; row = select->step()) {
+        const auto time = select->integer(0);
+        const auto fragmentation = to_word<Fragmentation>(select->text(1));
+        if (time && fragmentation) history.emplace(to_time(*time), *fragmentation);
+    }
+    if (!row) return database->last_error();
+    return std::nullopt;
+}
+
 /// First column of the first row. Errors: whether the disk was at fault, not the file's content.
 Result<std::string, bool> read_value(Database& database, std::string_view sql) {
     auto statement = database.prepare(sql);
@@ -183,6 +204,11 @@ struct Waiting {
         std::optional<Peer> peer;
         std::vector<std::pair<TimePoint, Fragmentation>> capabilities;
 
+        /// The newest are kept.
+        void add(TimePoint time, Fragmentation after) {
+            capabilities.emplace_back(time, after);
+            if (capabilities.size() > most_capabilities) capabilities.erase(capabilities.begin());
+        }
         /// Adds what came after this.
         void follow(Change&& next) {
             if (next.forget) {
@@ -190,8 +216,7 @@ struct Waiting {
                 return;
             }
             if (next.peer) peer = std::move(next.peer);
-            for (auto& change : next.capabilities)
-                if (capabilities.size() < most_capabilities) capabilities.push_back(change);
+            for (const auto& [time, after] : next.capabilities) add(time, after);
         }
     };
     std::map<IpAddress, Change> changes;
@@ -222,6 +247,7 @@ public:
     template <class Change>
     void change(const IpAddress& address, Change&& apply);
     void forget_before(TimePoint time);
+    [[nodiscard]] Result<CapabilityHistory, std::string> history(const IpAddress& address) const;
 
     Counters counters;
     [[nodiscard]] std::string complaint() const {
@@ -238,7 +264,7 @@ private:
     void run();
     bool write(const Waiting& batch);
     bool write_changes(const Waiting& batch);
-    void take_back(Waiting&& batch);
+    void take_back();
     [[nodiscard]] bool in_trouble() const {
         const std::lock_guard lock(mutex_);
         return !trouble_.empty();
@@ -254,6 +280,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     Waiting waiting_;
+    Waiting batch_; ///< on its way to the disk; changed by our thread alone, under mutex_
     std::optional<TimePoint> load_late_; ///< load() found no file it could read: from when on
     std::vector<Peer> late_;
     bool stopping_ = false;
@@ -387,22 +414,23 @@ void PeerStore::State::forget_before(TimePoint time) {
 
 void PeerStore::State::run() {
     for (bool last = false; !last;) {
-        Waiting batch;
         {
             std::unique_lock lock(mutex_);
             wake_.wait_for(lock, settings_.batch_every, [this] { return stopping_; });
             last = stopping_;
-            batch = std::exchange(waiting_, {});
+            batch_ = std::exchange(waiting_, {});
         }
-        if (batch.empty() && !in_trouble()) continue;
-        if (write(batch)) {
-            counters.written.add(batch.changes.size());
+        if (batch_.empty() && !in_trouble()) continue;
+        const bool written = write(batch_);
+        if (written) {
+            counters.written.add(batch_.changes.size());
             set_trouble({});
         } else {
             counters.failures.add();
-            take_back(std::move(batch));
         }
         const std::lock_guard lock(mutex_);
+        if (!written) take_back();
+        batch_ = {};
         counters.waiting.set(waiting_.changes.size());
     }
 }
@@ -490,12 +518,11 @@ bool PeerStore::State::write_changes(const Waiting& batch) {
     return !batch.forget_before || database_->execute(delete_capability_orphans).has_value();
 }
 
-/// What could not be written waits again, behind what has been learned since.
-void PeerStore::State::take_back(Waiting&& batch) {
-    const std::lock_guard lock(mutex_);
-    if (batch.forget_before && !waiting_.forget_before)
-        waiting_.forget_before = batch.forget_before;
-    for (auto& [address, change] : batch.changes) {
+/// What could not be written waits again, behind what has been learned since. With mutex_ held.
+void PeerStore::State::take_back() {
+    if (batch_.forget_before && !waiting_.forget_before)
+        waiting_.forget_before = batch_.forget_before;
+    for (auto& [address, change] : batch_.changes) {
         if (!waiting_.changes.contains(address) && waiting_.changes.size() >= settings_.max_peers) {
             counters.dropped.add();
             continue;
@@ -504,6 +531,30 @@ void PeerStore::State::take_back(Waiting&& batch) {
         change.follow(std::move(waiting));
         waiting = std::move(change);
     }
+}
+
+Result<CapabilityHistory, std::string> PeerStore::State::history(const IpAddress& address) const {
+    CapabilityHistory history;
+    bool is_forgotten = false;
+    {
+        // The memory before the file: what is written meanwhile is seen twice, never not at all.
+        const std::lock_guard lock(mutex_);
+        for (const auto* waiting : {&batch_, &waiting_}) {
+            const auto found = waiting->changes.find(address);
+            if (found == waiting->changes.end()) continue;
+            if (found->second.forget) {
+                history.clear();
+                is_forgotten = true;
+            }
+            for (const auto& [time, after] : found->second.capabilities)
+                history.insert_or_assign(time, after);
+        }
+    }
+    if (!is_forgotten)
+        if (auto fault = read_history(settings_.path, address, history))
+            return fail("peers.db cannot be read: " + *fault);
+    while (history.size() > Waiting::most_capabilities) history.erase(history.begin());
+    return history;
 }
 
 PeerStore::PeerStore(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {}
@@ -517,10 +568,11 @@ void PeerStore::store(const Peer& peer) {
 }
 
 void PeerStore::capability_changed(const IpAddress& address, TimePoint time, Fragmentation after) {
-    state_->change(address, [&](Waiting::Change& change) {
-        if (change.capabilities.size() < Waiting::most_capabilities)
-            change.capabilities.emplace_back(time, after);
-    });
+    state_->change(address, [&](Waiting::Change& change) { change.add(time, after); });
+}
+
+Result<CapabilityHistory, std::string> PeerStore::history(const IpAddress& address) const {
+    return state_->history(address);
 }
 
 void PeerStore::forget(const IpAddress& address) {

@@ -4,15 +4,20 @@
 #include "plugin/address.hpp"
 #include "plugin/counter.hpp"
 #include "plugin/peer.hpp"
+#include "plugin/result.hpp"
 #include "plugin/time.hpp"
 
 #include <cstddef>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace ikefrag {
+
+/// What an address could do, from when on.
+using CapabilityHistory = std::map<TimePoint, Fragmentation>;
 
 /// What was learned of peers, kept over restarts in `peers.db` (SQLite, WAL; schema:
 /// peer_store.cpp).
@@ -54,6 +59,10 @@ public:
 
     void store(const Peer& peer);
     void capability_changed(const IpAddress& address, TimePoint time, Fragmentation after);
+    /// The newest eight changes seen of an address, those that wait to be written included. Reads
+    /// the file, so it is for an admin's question; waits neither for the store's thread nor for
+    /// what that writes. Errors: why the file cannot be read.
+    [[nodiscard]] Result<CapabilityHistory, std::string> history(const IpAddress& address) const;
     void forget(const IpAddress& address);
     void forget_before(TimePoint time);
 

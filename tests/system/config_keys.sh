@@ -133,9 +133,21 @@ database.executescript("""create temp table stranger as select * from peer limit
 X
 }
 peers() { in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" peers --json | jq '.peers | length'; }
+history_in() { # ADDRESS: what the file holds of it, like `peers history --json`
+    python3 - "$LAB_DIR/another-state/peers.db" "$1" << 'X'
+import socket, sqlite3, sys
+rows = sqlite3.connect(sys.argv[1]).execute("select fragmentation from capability where address = ? order by time", (socket.inet_aton(sys.argv[2]),))
+print(*(word for (word,) in rows))
+X
+}
+history() { in_ns fw "$(lab_build)/ikefragctl" --socket "$LAB_DIR/another.sock" peers history "$@"; }
 age 3
 stranger
 begin 9999
+compare "peers.db: it holds what the client could do" "$(history_in 10.99.1.2 | wc -w)" -ge 1
+equal "peers history: the daemon tells it" "$(history_in 10.99.1.2)" "$(history 10.99.1.2 --json | jq -r '[.history[].fragmentation] | join(" ")')"
+check "peers history: and to people" bash -c "grep -qw '$(history_in 10.99.1.2 | cut -d ' ' -f 1)' <<< '$(history 10.99.1.2)'"
+equal "peers history: of an unknown address" "1 1" "$(status=0; told=$(history 10.99.9.9 2>&1) || status=$?; echo "$status $(grep -c 'nothing is known' <<< "$told")")"
 compare "peers.keep_days = 4: a peer of three days ago is known" "$(peers)" -ge 1
 equal "peers.db: a row of somebody else's is left out, and counted" "0 1" "$(in_ns fw curl -s http://127.0.0.1:9999/metrics |
     awk '/^ikefrag_peers_database_(failures|unreadable)_total/ { print $2 }' | xargs)"
@@ -144,6 +156,7 @@ age 3
 set_key keep_days 2
 begin 9999
 equal "peers.keep_days = 2: it is forgotten" 0 "$(peers)"
+check "peers.keep_days = 2: with its history" lab_wait 5 bash -c "! '$(lab_build)/ikefragctl' --socket '$LAB_DIR/another.sock' peers history 10.99.1.2 > /dev/null 2>&1"
 lab_stop ikefragd
 
 # ---------------------------------------------------------------- a daemon that stands still, and its queue

@@ -117,6 +117,7 @@ TEST_CASE("ctl: without a daemon its commands say so, exit code 3", "[ctl]") {
          {"status", "handshakes", "peers", "diagnoses", "metrics", "reload", "mode"})
         all.push_back({word});
     all.push_back({"peers", "forget", "192.0.2.1"});
+    all.push_back({"peers", "history", "192.0.2.1"});
     all.push_back({"mode", "guard"});
     all.push_back({"explain", "192.0.2.1"});
     for (auto arguments : all) {

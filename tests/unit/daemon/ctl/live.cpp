@@ -189,6 +189,41 @@ TEST_CASE("ctl live: lists, newest last, with what was asked for", "[ctl]") {
     CHECK_FALSE(contains(found.out, "\x1b"));
 }
 
+TEST_CASE("ctl live: what a peer could do, and from when on", "[ctl]") {
+    bool is_known = true;
+    FakeDaemon daemon([&](const json::object&) {
+        const auto row = [](const char* time, const char* word) {
+            return json::object{
+                {"time",          time},
+                {"fragmentation", word}
+            };
+        };
+        return result({
+            {"format",  1            },
+            {"address", "192.0.2.1"  },
+            {"history",
+             is_known ? json::array{row("2026-11-20T10:00:00.000000Z", "none"),
+                                    row("2026-11-22T09:12:44.000000Z", "ike\x1b[2J")}
+                      : json::array()}
+        });
+    });
+    const auto told = daemon.ctl({"peers", "history", "192.0.2.1"});
+    CHECK(told.code == 0);
+    CHECK(json::serialize(daemon.last_request()) ==
+          R"({"address":"192.0.2.1","command":"history"})");
+    CHECK(told.out.find("2026-11-20 10:00:00") < told.out.find("2026-11-22 09:12:44"));
+    CHECK(contains(told.out, "none"));
+    CHECK_FALSE(contains(told.out, "\x1b"));
+    CHECK(json::parse(daemon.ctl({"peers", "history", "192.0.2.1", "--json"}).out)
+              .at("history")
+              .as_array()
+              .size() == 2);
+    is_known = false;
+    const auto unknown = daemon.ctl({"peers", "history", "192.0.2.1"});
+    CHECK(unknown.code == 1);
+    CHECK(contains(unknown.err, "nothing is known of what 192.0.2.1 can do"));
+}
+
 TEST_CASE("ctl live: what the daemon refuses, and with which exit code", "[ctl]") {
     struct Case {
         std::string kind;

@@ -451,3 +451,69 @@ TEST_CASE("peers.db: what waits through several failed batches stays whole", "[s
     REQUIRE(count->step());
     CHECK(count->integer(0) == 2);
 }
+
+TEST_CASE("peers.db: the history of an address is what waits and what is written", "[state]") {
+    const Directory directory;
+    auto settings = settings_in(directory);
+    const auto address = *parse_address("198.51.100.7");
+    const auto other = *parse_address("198.51.100.8");
+    {
+        PeerStore store(settings);
+        for (int hour = 0; hour < 9; ++hour)
+            store.capability_changed(address,
+                                     noon + hour * 1h,
+                                     hour % 2 == 0 ? Fragmentation::ike : Fragmentation::none);
+        store.capability_changed(other, noon, Fragmentation::none);
+    }
+    settings.batch_every = 10min; // nothing is written until the end
+    PeerStore store(settings);
+    const CapabilityHistory written{
+        {noon, Fragmentation::none}
+    };
+    CHECK(*store.history(other) == written);
+    CHECK(store.history(address)->size() == 8);
+    store.capability_changed(address, noon + 9h, Fragmentation::none);
+    const auto with_what_waits = store.history(address);
+    REQUIRE(with_what_waits);
+    CHECK(with_what_waits->size() == 8);
+    CHECK(with_what_waits->rbegin()->first == noon + 9h);
+    CHECK(with_what_waits->begin()->first == noon + 2h);
+    store.forget(address);
+    CHECK(store.history(address)->empty());
+    store.capability_changed(address, noon + 10h, Fragmentation::ike);
+    CHECK(store.history(address)->size() == 1);
+    CHECK(*store.history(other) == written);
+    CHECK(store.history(*parse_address("2001:db8::7"))->empty());
+}
+
+TEST_CASE("peers.db: its history is told while it is being written, or cannot be", "[state]") {
+    const Directory directory;
+    const auto settings = settings_in(directory);
+    const auto address = *parse_address("198.51.100.7");
+    PeerStore store(settings);
+    store.capability_changed(address, noon, Fragmentation::none);
+    REQUIRE(wait_for([&] { return store.counters().written.get() > 0; }));
+    auto writer = Database::open(settings.path);
+    REQUIRE(writer);
+    REQUIRE(writer->execute("BEGIN IMMEDIATE"));
+    store.capability_changed(address, noon + 1h, Fragmentation::ike);
+    // Whether it waits, is being tried, or waits again, it is never out of sight.
+    for (int i = 0; i < 200; ++i) {
+        REQUIRE(store.history(address)->size() == 2);
+        std::this_thread::sleep_for(1ms);
+    }
+    REQUIRE(writer->execute("ROLLBACK"));
+    REQUIRE(wait_for([&] { return store.counters().written.get() > 1; }));
+    CHECK(store.history(address)->size() == 2);
+}
+
+TEST_CASE("peers.db: a history that cannot be read is an error in words", "[state]") {
+    const Directory directory;
+    auto settings = settings_in(directory);
+    settings.path = directory.path / "nowhere" / "peers.db";
+    const PeerStore store(settings);
+    const auto history = store.history(*parse_address("198.51.100.7"));
+    REQUIRE_FALSE(history);
+    CHECK(history.error().starts_with("peers.db cannot be read: "));
+    CHECK_FALSE(std::filesystem::exists(settings.path));
+}
