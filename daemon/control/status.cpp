@@ -133,6 +133,8 @@ json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) 
     status["started"] = to_json(daemon.started());
     status["uptime_seconds"] =
         std::chrono::duration_cast<std::chrono::seconds>(now - daemon.started()).count();
+    status["clock_step_seconds"] =
+        std::chrono::round<std::chrono::seconds>(parts.clock.drift()).count();
     status["config_hash"] = daemon.config().hash;
     status["config_read"] = to_json(daemon.configured());
     status["last_reload_successful"] = daemon.last_reload_successful();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 namespace ikefrag {
@@ -19,10 +20,14 @@ constexpr std::array<std::string_view, 4> standings{"good", "note", "warning", "
 
 /// 2025-01-01: a clock before our first release is wrong, and events would lie.
 constexpr std::int64_t earliest_plausible_time = 1'735'689'600;
+/// Seconds; what NTP corrects in passing is less.
+constexpr std::int64_t step_worth_telling = 2;
 /// Part of a queue's length from which it is called nearly full.
 constexpr std::uint32_t nearly_full_percent = 80;
 /// Sixteen of our largest datagrams, as the kernel counts memory.
 constexpr std::uint64_t enough_for_fragments = 262'144;
+/// A firewall of clients sees many a server.
+constexpr std::size_t most_proposals = 8;
 constexpr std::uint16_t natt_port = 4500;
 constexpr std::uint16_t ike_port = 500;
 
@@ -314,22 +319,57 @@ void examine_forwarding(const HostFacts& facts, Rows& rows) {
     }
 }
 
+std::string in_server_table(const IpAddress& address, const std::optional<IpAddress>& inside) {
+    const auto addresses = "addresses = [\"" + to_string(address) + "\"]";
+    return inside ? addresses + ", inside = [\"" + to_string(*inside) + "\"]" : addresses;
+}
+
+/// What [[server]] could say: by the NAT rules and, where those tell nothing, by who answered.
+std::string propose_servers(const HostFacts& facts) {
+    std::vector<std::string> proposals;
+    for (const auto& forwarding : facts.forwardings)
+        if (forwarding.outside &&
+            std::ranges::find(forwarding.ports, ike_port) != forwarding.ports.end())
+            proposals.push_back(in_server_table(*forwarding.outside, forwarding.inside));
+    if (!proposals.empty()) return "the NAT rules say [[server]] " + join(proposals);
+    if (facts.daemon)
+        for (const auto& server : facts.daemon->servers_seen)
+            if (proposals.size() < most_proposals)
+                proposals.push_back(in_server_table(server.address, server.inside));
+    if (!proposals.empty()) return "those that answered say [[server]] " + join(proposals);
+    return "name your VPN gateways with [[server]] in " + facts.config_path;
+}
+
+/// Servers whose inside address the configuration lacks, by the answers the daemon saw.
+void examine_inside_addresses(const HostFacts& facts, Rows& rows) {
+    if (!facts.daemon) return;
+    const auto& policy = *facts.config->policy;
+    for (const auto& seen : facts.daemon->servers_seen) {
+        const auto server = policy.server_of(seen.address);
+        if (!server || !seen.inside || policy.server_of(*seen.inside) == server) continue;
+        // The NAT rules have told of those without any.
+        if (policy.servers[*server].inside.empty() &&
+            std::ranges::any_of(facts.forwardings, [&](const Forwarding& forwarding) {
+                return forwarding.outside == seen.address && forwarding.inside == *seen.inside;
+            }))
+            continue;
+        rows.push_back({"servers",
+                        Standing::warning,
+                        "server " + escape_terminal(policy.servers[*server].name) +
+                            " answers from " + to_string(*seen.inside) +
+                            ", but that inside address is not configured",
+                        "inside = [\"" + to_string(*seen.inside) + "\"] in that [[server]]"});
+    }
+}
+
 void examine_servers(const HostFacts& facts, Rows& rows) {
     if (!facts.config) return;
     const auto& servers = facts.config->policy->servers;
     if (servers.empty()) {
-        std::vector<std::string> proposals;
-        for (const auto& forwarding : facts.forwardings)
-            if (forwarding.outside &&
-                std::ranges::find(forwarding.ports, ike_port) != forwarding.ports.end())
-                proposals.push_back("addresses = [\"" + to_string(*forwarding.outside) +
-                                    "\"], inside = [\"" + to_string(forwarding.inside) + "\"]");
         rows.push_back({"servers",
                         wanted_mode(facts) == Mode::observe ? Standing::note : Standing::warning,
                         "no server is configured: every IKE responder counts as one",
-                        proposals.empty()
-                            ? "name your VPN gateways with [[server]] in " + facts.config_path
-                            : "the NAT rules say [[server]] " + join(proposals)});
+                        propose_servers(facts)});
     } else {
         rows.push_back({"servers",
                         Standing::good,
@@ -348,6 +388,7 @@ void examine_servers(const HostFacts& facts, Rows& rows) {
                             ", but its inside address is not configured",
                         "inside = [\"" + to_string(forwarding.inside) + "\"] in that [[server]]"});
     }
+    examine_inside_addresses(facts, rows);
 }
 
 /// IKE_SA_INIT goes to 500 and, behind NAT, all the rest to 4500: one without the other is D08.
@@ -433,6 +474,14 @@ void examine_clock(const HostFacts& facts, Rows& rows) {
                     good ? Standing::good : Standing::warning,
                     good ? "the clock is plausible" : "the clock is years behind: events will lie",
                     good ? "" : "timedatectl set-ntp true"});
+    const auto step = facts.daemon ? facts.daemon->clock_step_seconds : 0;
+    if (std::abs(step) < step_worth_telling) return;
+    rows.push_back({"clock",
+                    Standing::warning,
+                    "the clock was set by " + std::to_string(step) +
+                        " s since ikefragd started, which goes by the clock of its start: the "
+                        "times it tells are off by that",
+                    "systemctl restart ikefragd, once the clock is right"});
 }
 
 } // namespace

@@ -6,6 +6,8 @@
 #include "plugin/address.hpp"
 #include "plugin/words.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -39,11 +41,20 @@ struct Interface {
     bool large_receive_offload = false;
 };
 
-/// What a running daemon says of itself.
+/// An address that answered IKE here, and where our NAT sent what was for it.
+struct ServerSeen {
+    IpAddress address;
+    std::optional<IpAddress> inside;
+    bool operator==(const ServerSeen&) const = default;
+};
+
+/// What a running daemon says of itself and of what it saw.
 struct DaemonFacts {
     Mode mode = Mode::observe;
     std::string version;
     std::string config_hash;
+    std::int64_t clock_step_seconds = 0;    ///< by which the wall clock was set since it started
+    std::vector<ServerSeen> servers_seen{}; ///< of its newest 1000 handshakes, each once
 };
 
 /// Everything the doctor looks at, gathered beforehand: its judgement is pure.
@@ -83,6 +94,8 @@ void read_nft_forwardings(std::string_view json, HostFacts& facts);
 void read_iptables_forwardings(std::string_view tool, std::string_view text, HostFacts& facts);
 /// In: /proc/net/netfilter/nfnetlink_queue
 [[nodiscard]] std::vector<KernelQueue> read_kernel_queues(std::string_view text);
+/// In: the control socket's answer to `handshakes`
+[[nodiscard]] std::vector<ServerSeen> read_servers_seen(const boost::json::object& handshakes);
 /// In: /proc/net/netfilter/nfnetlink_log
 [[nodiscard]] std::vector<std::uint16_t> read_log_groups(std::string_view text);
 

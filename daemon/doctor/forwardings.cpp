@@ -197,4 +197,26 @@ std::vector<std::uint16_t> read_log_groups(std::string_view text) {
     return groups;
 }
 
+std::vector<ServerSeen> read_servers_seen(const boost::json::object& handshakes) {
+    std::vector<ServerSeen> seen;
+    const auto* rows = handshakes.if_contains("handshakes");
+    if (rows == nullptr || !rows->is_array()) return seen;
+    for (const auto& row : rows->get_array()) {
+        const auto* handshake = row.if_object();
+        if (handshake == nullptr) continue;
+        const auto address_of = [&](std::string_view key) -> std::optional<IpAddress> {
+            const auto* text = handshake->if_contains(key);
+            if (text == nullptr || !text->is_string()) return std::nullopt;
+            return parse_address(text->get_string());
+        };
+        // Without the responder's SPI nobody answered.
+        const auto* answered = handshake->if_contains("responder_spi");
+        const auto address = address_of("server");
+        if (!address || answered == nullptr || !answered->is_string()) continue;
+        const ServerSeen server{*address, address_of("server_inside")};
+        if (std::ranges::find(seen, server) == seen.end()) seen.push_back(server);
+    }
+    return seen;
+}
+
 } // namespace ikefrag

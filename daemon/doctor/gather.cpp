@@ -142,6 +142,11 @@ std::string text_member(const boost::json::object& object, std::string_view key)
     return value != nullptr && value->is_string() ? boost::json::value_to<std::string>(*value) : "";
 }
 
+std::int64_t number_member(const boost::json::object& object, std::string_view key) {
+    const auto* value = object.if_contains(key);
+    return value != nullptr && value->is_int64() ? value->get_int64() : 0;
+}
+
 void ask_the_daemon(HostFacts& facts, std::string socket) {
     if (socket.empty())
         socket = facts.config ? facts.config->settings.control_socket : Settings{}.control_socket;
@@ -151,7 +156,10 @@ void ask_the_daemon(HostFacts& facts, std::string socket) {
         .mode = parse_word<Mode>(text_member(*status, "mode")).value_or(Mode::observe),
         .version = text_member(*status, "version"),
         .config_hash = text_member(*status, "config_hash"),
+        .clock_step_seconds = number_member(*status, "clock_step_seconds"),
     };
+    if (const auto handshakes = ask_daemon(socket, "handshakes", {}))
+        facts.daemon->servers_seen = read_servers_seen(*handshakes);
 }
 
 /// The status of GET /-/healthy; empty: no answer within two seconds.

@@ -27,3 +27,10 @@ int clock_gettime(clockid_t clock, struct timespec* time) {
     if (result == 0 && clock == CLOCK_REALTIME && step) time->tv_sec += *step;
     return result;
 }
+
+time_t time(time_t* seconds) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (seconds) *seconds = now.tv_sec;
+    return now.tv_sec;
+}

@@ -90,6 +90,13 @@ ikefragd_config guard
 lab_spawn ikefragd fw env LD_PRELOAD="$LAB_DIR/step_clock.so" STEP_CLOCK="$LAB_DIR/step" "$(lab_build)/ikefragd" --config "$LAB_DIR/ikefragd.toml"
 lab_wait 10 http /-/ready
 fragments_arrive "before the clock is set"
+doctor() { # STEP-FILE: what it finds about the clock, its own set like that
+    in_ns fw env LD_PRELOAD="$LAB_DIR/step_clock.so" STEP_CLOCK="$1" "$(lab_build)/ikefragctl" --socket "$LAB_DIR/control.sock" doctor \
+        --config "$LAB_DIR/ikefragd.toml" --json | jq -r '.checks[] | select(.check == "clock" and .standing == "warning") | .found'
+}
+equal "clock right: the doctor has no finding" "" "$(doctor "$LAB_DIR/step")"
+python3 -c 'import struct; open("'"$LAB_DIR"'/behind", "wb").write(struct.pack("q", -1_000_000_000))'
+equal "clock of 1995: the doctor tells" "the clock is years behind: events will lie" "$(doctor "$LAB_DIR/behind")"
 for seconds in 3600 -86400; do
     "$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 10 200
     in_ns cli "$lab_source/packets.py" play "$LAB_DIR/heads.pcap" eth0
@@ -98,6 +105,7 @@ for seconds in 3600 -86400; do
     fragments_arrive "clock set by $seconds s"
     check "clock set by $seconds s: the log says so" says 'somebody set the clock by'
     check "clock set by $seconds s: what was held ends in its time" lab_wait 8 metric_reaches ikefrag_held_packets -eq 0
+    equal "clock set by $seconds s: the doctor tells" "the clock was set by $seconds s" "$(doctor "$LAB_DIR/step" | grep -o 'the clock was set by -*[0-9]* s')"
 done
 equal "clock set: no handshake is called failed" 0 "$(ctl handshakes --json | jq '[.handshakes[] | select(.outcome == "failed")] | length')"
 equal "clock set: nothing was refused but what was never whole" 0 "$(ctl metrics | awk '/^ikefrag_refusals_total/ && !/reason="timeout"/ { n += $NF } END { print n + 0 }')"

@@ -29,3 +29,13 @@ equal "DNAT: connection tracking is told" 1 "$(metric ikefrag_conntrack_active)"
 ctl handshakes --json > "$LAB_DIR/handshakes.json"
 equal "DNAT: one handshake is one entry, on both sides of the NAT" 2 "$(jq '.handshakes | length' "$LAB_DIR/handshakes.json")"
 equal "DNAT: the server is named as its clients know it" '["10.99.1.1"]' "$(jq -c '[.handshakes[].server] | unique' "$LAB_DIR/handshakes.json")"
+
+# ---- NAT that no rule here tells of any more: the doctor goes by who answered
+firewall dnat off
+doctor_says() { # what to do about the servers
+    ctl doctor --config "$LAB_DIR/doctor.toml" --json | jq -r '.checks[] | select(.check == "servers" and .fix != null) | .fix' || true
+}
+grep -v '^inside' "$LAB_DIR/ikefragd.toml" > "$LAB_DIR/doctor.toml"
+equal "doctor: the inside address is missing" 'inside = ["10.99.2.2"] in that [[server]]' "$(doctor_says)"
+sed -i '/^\[\[server\]\]/,/^addresses/d' "$LAB_DIR/doctor.toml"
+equal "doctor: who answered is proposed" 'those that answered say [[server]] addresses = ["10.99.1.1"], inside = ["10.99.2.2"]' "$(doctor_says)"

@@ -255,6 +255,10 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
          [](HostFacts& f) { f.clock_seconds = 5; },
          "clock",                                                                                    Standing::warning,
          "years behind"                                                                                         },
+        {"clock set back",
+         [](HostFacts& f) { f.daemon->clock_step_seconds = -86400; },
+         "clock",                                                                                    Standing::warning,
+         "was set by -86400 s"                                                                                         },
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             auto facts = healthy();
@@ -277,6 +281,36 @@ TEST_CASE("doctor: NAT rules without a configured server become a proposal", "[d
     REQUIRE(row != nullptr);
     CHECK(row->fix.find(R"(addresses = ["203.0.113.5"], inside = ["10.0.0.5"])") !=
           std::string::npos);
+}
+
+TEST_CASE("doctor: who answered becomes a proposal where no NAT rule tells", "[doctor]") {
+    auto facts = healthy();
+    facts.config = config_of("");
+    facts.forwardings.clear();
+    facts.daemon->servers_seen = read_servers_seen(boost::json::parse(R"({"handshakes":[
+        {"server":"203.0.113.5","server_inside":"10.0.0.5","responder_spi":"0102030405060708"},
+        {"server":"203.0.113.5","server_inside":"10.0.0.5","responder_spi":"0102030405060709"},
+        {"server":"203.0.113.6","server_inside":null,"responder_spi":"0102030405060709"},
+        {"server":"203.0.113.7","server_inside":null,"responder_spi":null},
+        {"server":7,"responder_spi":"01"}, 5],"more":0})")
+                                                       .as_object());
+    CHECK(facts.daemon->servers_seen.size() == 2);
+    const auto proposed = examine(facts);
+    const auto* row = find(proposed, "servers", "no server");
+    REQUIRE(row != nullptr);
+    CHECK(row->fix == R"(those that answered say [[server]] addresses = ["203.0.113.5"], )"
+                      R"(inside = ["10.0.0.5"], addresses = ["203.0.113.6"])");
+
+    const auto lacking = [&](const std::string& inside) {
+        facts.config = config_of("mode = \"guard\"\n" + vpn1 + inside);
+        const auto rows = examine(facts);
+        const auto* found = find(rows, "servers", "vpn1 answers from 10.0.0.5, but that inside");
+        return found == nullptr ? "" : found->fix;
+    };
+    CHECK(lacking("") == R"(inside = ["10.0.0.5"] in that [[server]])");
+    CHECK(lacking("inside = [\"10.0.0.6\"]\n") == R"(inside = ["10.0.0.5"] in that [[server]])");
+    CHECK(lacking("inside = [\"10.0.0.5\"]\n").empty());
+    CHECK(read_servers_seen({}).empty());
 }
 
 TEST_CASE("doctor: destination NAT is read from nft", "[doctor]") {
