@@ -24,7 +24,8 @@ std::size_t utf8_length(std::string_view text) noexcept {
     const auto lead = at(0);
     if (lead < 0x80) return 1;
     std::size_t length = 0;
-    std::uint8_t low = 0x80, high = 0xbf;
+    std::uint8_t low = 0x80;
+    std::uint8_t high = 0xbf;
     if (lead >= 0xc2 && lead <= 0xdf) {
         length = 2;
     } else if (lead >= 0xe0 && lead <= 0xef) {

@@ -44,7 +44,7 @@ bool ByteSource::fill(std::size_t wanted) {
 
 Bytes ByteSource::peek(std::size_t count) {
     if (end_ - begin_ < count) fill(count);
-    return Bytes(buffer_.data() + begin_, std::min(count, end_ - begin_));
+    return {buffer_.data() + begin_, std::min(count, end_ - begin_)};
 }
 
 void ByteSource::take(std::size_t count) noexcept {

@@ -9,7 +9,6 @@ namespace {
 using config::boolean_field;
 using config::Field;
 using config::integer_field;
-using config::quote;
 using config::Reading;
 using config::table_field;
 using config::word_field;

@@ -41,7 +41,8 @@ void Reading::unexpected(const TomlNode& node, std::string_view expected) {
                           std::holds_alternative<TomlNode::Table>(node.value) ||
                           std::holds_alternative<TomlNode::DateTime>(node.value);
     auto found = composed ? std::string(node.kind()) : node.text();
-    if (const auto* list = std::get_if<TomlNode::List>(&node.value); list && list->empty())
+    if (const auto* list = std::get_if<TomlNode::List>(&node.value);
+        list != nullptr && list->empty())
         found = "an empty list";
     mistake(node.position, key + " is " + found + ", expected " + std::string(expected));
 }

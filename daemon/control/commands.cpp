@@ -124,8 +124,9 @@ ControlResult answer_handshakes(Asked& asked) {
                is_of_server(asked, *server, handshake.server_index) &&
                (!outcome || handshake.outcome == *outcome);
     };
-    asked.tracker().for_each_handshake(
-        [&](const Handshake& handshake) { count += fits(handshake); });
+    asked.tracker().for_each_handshake([&](const Handshake& handshake) {
+        if (fits(handshake)) ++count;
+    });
     const auto skipped = count > limit ? count - limit : 0;
     Newest rows(limit);
     std::size_t position = 0;
@@ -252,7 +253,7 @@ ControlResult answer_report(Asked& asked) {
         return refuse(ControlFault::not_found, "there is no server of that name");
     const auto now = asked.daemon.parts().clock.now();
     std::optional<TimePoint> from;
-    constexpr std::uint64_t longest = 10 * 365 * 86400;
+    constexpr std::uint64_t longest = std::uint64_t{10} * 365 * 86400;
     if (since) from = now - std::chrono::seconds(std::min(*since, longest));
     char host[256] = {};
     (void)::gethostname(host, sizeof host - 1);

@@ -39,7 +39,7 @@ ExitCode tell(const Health& health, const Terminal& terminal) {
     return static_cast<ExitCode>(static_cast<int>(health.state));
 }
 
-ExitCode trouble(State state, std::string text, const Terminal& terminal) {
+ExitCode trouble(State state, const std::string& text, const Terminal& terminal) {
     Health health;
     health.state = state;
     health.remarks.push_back(escape_terminal(text));

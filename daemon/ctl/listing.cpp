@@ -167,7 +167,7 @@ list_diagnoses(const json::array& diagnoses, const Terminal& terminal, std::size
         if (remedy != "-" && !remedy.empty())
             text += wrapped("Remedy: " + remedy, text_columns, "    ");
         if (const auto* evidence = finding.if_contains("evidence");
-            evidence && evidence->is_array())
+            evidence != nullptr && evidence->is_array())
             for (const auto& line : evidence->get_array())
                 text += terminal.paint(Colour::dim, "      - " + shown(line)) + '\n';
     });

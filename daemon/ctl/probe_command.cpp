@@ -129,15 +129,9 @@ std::string summary(const probe::Facts& facts,
     text += wrapped(
         terminal.paint(Colour::bold, "Verdict:") + ' ' + verdict.sentence, text_columns, "");
     if (!verdict.remedy.empty()) text += wrapped("Remedy: " + verdict.remedy, text_columns, "");
-    bool first = true;
-    for (const auto& found : verdict.findings) {
-        const bool told = found.sentence == verdict.sentence;
-        if (!told)
-            text += wrapped((first ? "Also: " : "Also: ") + found.sentence + ' ' + found.remedy,
-                            text_columns,
-                            "");
-        first = false;
-    }
+    for (const auto& found : verdict.findings)
+        if (found.sentence != verdict.sentence)
+            text += wrapped("Also: " + found.sentence + ' ' + found.remedy, text_columns, "");
     return text;
 }
 

@@ -16,8 +16,6 @@
 
 namespace ikefrag::ctl {
 
-namespace json = boost::json;
-
 namespace {
 
 constexpr std::uint32_t rows_asked = 100;

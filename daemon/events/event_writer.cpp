@@ -96,7 +96,7 @@ void EventWriter::write(json::object event,
         out.line = std::string(event["timestamp"].as_string()) + ' ' + type + ": " +
                    escape_terminal(sentence);
     fields.push_back("MESSAGE=" + escape_terminal(sentence));
-    fields.push_back("SYSLOG_IDENTIFIER=ikefragd");
+    fields.emplace_back("SYSLOG_IDENTIFIER=ikefragd");
     fields.push_back("IKEFRAG_EVENT=" + type);
     fields.push_back("IKEFRAG_JSON=" + json::serialize(event));
     out.fields = std::move(fields);

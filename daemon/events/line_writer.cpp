@@ -34,6 +34,7 @@ bool write_all(int descriptor, std::string_view text) {
 
 bool send_to_journal(std::vector<std::string>& fields) {
     std::vector<iovec> parts;
+    parts.reserve(fields.size());
     for (auto& field : fields) parts.push_back({field.data(), field.size()});
     return ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size())) == 0;
 }

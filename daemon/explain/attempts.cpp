@@ -74,6 +74,7 @@ std::vector<Attempt> find_attempts(const Tracker& tracker,
     });
     if (found.size() > max) found.erase(found.begin(), found.end() - static_cast<long>(max));
     std::vector<Attempt> attempts;
+    attempts.reserve(found.size());
     for (const auto* handshake : found)
         attempts.push_back({*handshake, {}, name_of_server(*handshake, policy)});
     add_findings(tracker, attempts);
@@ -93,6 +94,7 @@ std::vector<Attempt> collect_attempts(const Tracker& tracker,
     });
     if (found.size() > max) found.erase(found.begin(), found.end() - static_cast<long>(max));
     std::vector<Attempt> attempts;
+    attempts.reserve(found.size());
     for (const auto* handshake : found)
         attempts.push_back({*handshake, {}, name_of_server(*handshake, policy)});
     add_findings(tracker, attempts);

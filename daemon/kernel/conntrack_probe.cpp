@@ -190,7 +190,7 @@ void read_nft_ruleset(std::string_view text, ConntrackFacts& facts) {
             place.chain.clear();
         } else if (place.chain.empty() || place.is_ours() || line.empty()) {
             continue;
-        } else if (line.starts_with("type ") && word_after(line, "hook") != "") {
+        } else if (line.starts_with("type ") && !word_after(line, "hook").empty()) {
             read_hook_line(line, place, facts);
         } else {
             read_nft_rule(line, place, facts);

@@ -10,7 +10,6 @@
 
 #include <linux/netlink.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include <atomic>
 #include <cassert>
 #include <cerrno>
+#include <csignal>
 #include <mutex>
 #include <optional>
 #include <pthread.h>

@@ -183,6 +183,7 @@ void Daemon::read_interfaces() {
     try {
         const auto links = read_links();
         std::vector<InterfaceName> names;
+        names.reserve(links.size());
         for (const auto& link : links) names.push_back({link.index, link.name});
         parts_.observer.set_interfaces(names);
         parts_.pool.set_interfaces(names);

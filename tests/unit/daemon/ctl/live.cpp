@@ -190,7 +190,7 @@ TEST_CASE("ctl live: lists, newest last, with what was asked for", "[ctl]") {
 }
 
 TEST_CASE("ctl live: what a peer could do, and from when on", "[ctl]") {
-    bool is_known = true;
+    std::atomic<bool> is_known = true; // read by the fake daemon's thread
     FakeDaemon daemon([&](const json::object&) {
         const auto row = [](const char* time, const char* word) {
             return json::object{
@@ -256,12 +256,12 @@ TEST_CASE("ctl live: what the daemon refuses, and with which exit code", "[ctl]"
 }
 
 TEST_CASE("ctl live: a CSV is whole, or says that it is not", "[ctl]") {
-    int more = 0;
+    std::atomic<int> more = 0; // read by the fake daemon's thread
     FakeDaemon daemon([&](const json::object&) {
         return result({
             {"format", 1            },
             {"peers",  json::array()},
-            {"more",   more         }
+            {"more",   more.load()  }
         });
     });
     const auto whole = daemon.ctl({"peers", "--csv"});
