@@ -87,7 +87,8 @@ std::string oldest_name_kept(std::uint32_t keep_days) {
 std::optional<CaptureName> parse_capture_name(const std::string& name) {
     if (!name.ends_with(extension) || name.find('/') != std::string::npos) return std::nullopt;
     const auto stem = std::string_view(name).substr(0, name.size() - extension.size());
-    const auto first = stem.find('_'), second = stem.find('_', first + 1);
+    const auto first = stem.find('_');
+    const auto second = stem.find('_', first + 1);
     if (second == std::string_view::npos) return std::nullopt;
     const auto third = stem.find('_', second + 1);
     if (third == std::string_view::npos || !has_shape(stem.substr(0, first), time_shape))

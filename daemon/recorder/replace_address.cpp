@@ -60,7 +60,7 @@ private:
 };
 
 void replace_v4(Rewriter& packet, const Replacement& change) {
-    const std::size_t body = (packet.byte(0) & 0x0fu) * 4;
+    const std::size_t body = std::size_t{packet.byte(0) & 0x0fu} * 4;
     const bool first = (packet.word(6) & 0x1fff) == 0;
     const bool summed = first && packet.byte(9) == udp && packet.word(body + 6) != 0;
     for (const std::size_t address : {std::size_t{12}, std::size_t{16}}) {

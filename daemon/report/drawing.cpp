@@ -141,7 +141,8 @@ std::string ladder_svg(const Attempt& attempt, bool mask) {
     auto steps = ladder(attempt);
     const auto left_out = steps.size() > max_steps ? steps.size() - max_steps : 0;
     if (left_out > 0) steps.resize(max_steps);
-    const int bottom = head_height + static_cast<int>(steps.size() + (left_out > 0)) * row_height;
+    const int bottom =
+        head_height + static_cast<int>(steps.size() + (left_out > 0 ? 1 : 0)) * row_height;
     const auto& server = attempt.handshake.server.address;
     std::string out = "<svg class=\"ladder\" role=\"img\" aria-label=\"Ladder of the messages\" "
                       "viewBox=\"0 0 " +

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <ranges>
 #include <set>
 
 namespace ikefrag {
@@ -139,8 +140,8 @@ std::string charts(const ReportInput& input) {
     std::map<Outcome, std::uint64_t> outcomes;
     std::set<std::pair<bool, IpAddress>> seen;
     // The latest word of each address counts.
-    for (auto at = input.attempts.rbegin(); at != input.attempts.rend(); ++at) {
-        const auto& handshake = at->handshake;
+    for (const auto& attempt : std::views::reverse(input.attempts)) {
+        const auto& handshake = attempt.handshake;
         if (seen.emplace(true, handshake.client.address).second)
             ++clients[handshake.client_side.fragmentation];
         if (seen.emplace(false, handshake.server.address).second)
