@@ -132,7 +132,7 @@ ZeroRun longest_zero_run(const Groups& groups) noexcept {
 
 void append_number(std::string& text, unsigned value, int base) {
     std::array<char, 8> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
+    auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
     text.append(digits.data(), end);
 }
 

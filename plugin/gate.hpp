@@ -140,7 +140,7 @@ public:
 
     /// Sources that half of every limit is kept for. In: sorted is not needed; bounded by the
     /// caller.
-    void set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources);
+    void set_proven_sources(const std::shared_ptr<const std::vector<IpAddress>>& sources);
 
     /// Names of the interfaces that Packet::interface numbers, for rules that test them.
     void set_interface_names(std::vector<InterfaceName> names);

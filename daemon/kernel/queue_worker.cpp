@@ -473,7 +473,7 @@ void QueueWorker::State::take_commands() {
         now = std::exchange(pending_, {});
     }
     if (now.policy) gate.set_policy(std::move(now.policy));
-    if (now.proven) gate.set_proven_sources(std::move(now.proven));
+    if (now.proven) gate.set_proven_sources(now.proven);
     if (now.domains) domains_ = std::move(now.domains);
     if (now.names) gate.set_interface_names(std::move(*now.names));
     if (now.tap) tap_ = std::move(*now.tap);

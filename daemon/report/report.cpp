@@ -221,11 +221,11 @@ bool has_kind(const Attempt& attempt, FindingKind kind) {
 std::string stories(const ReportInput& input) {
     std::vector<const Attempt*> shown;
     for (const auto wanted : {0, 1}) {
-        for (auto at = input.attempts.rbegin(); at != input.attempts.rend(); ++at) {
-            const bool failed =
-                at->handshake.outcome == Outcome::failed || has_kind(*at, FindingKind::failure);
-            const bool advised = !failed && has_kind(*at, FindingKind::advice);
-            if (wanted == 0 ? failed : advised) shown.push_back(&*at);
+        for (const auto& attempt : std::views::reverse(input.attempts)) {
+            const bool failed = attempt.handshake.outcome == Outcome::failed ||
+                                has_kind(attempt, FindingKind::failure);
+            const bool advised = !failed && has_kind(attempt, FindingKind::advice);
+            if (wanted == 0 ? failed : advised) shown.push_back(&attempt);
         }
     }
     if (shown.empty()) return "<p>No attempt failed and none calls for advice.</p>";

@@ -15,13 +15,6 @@ constexpr Duration order_pause = std::chrono::hours(1);
 constexpr std::size_t max_lines = 6;
 constexpr std::size_t max_rule_text = 200;
 
-std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages) {
-    std::vector<TimePoint> times;
-    times.reserve(messages.size());
-    for (const auto* message : messages) times.push_back(message->time);
-    return times;
-}
-
 void cite(Draft& draft, const std::vector<const MessageRecord*>& messages, TimePoint start) {
     for (const auto* message : messages)
         if (draft.evidence.size() < max_lines)

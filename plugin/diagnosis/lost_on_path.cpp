@@ -40,12 +40,6 @@ std::vector<const MessageRecord*> timed_out(const std::vector<const MessageRecor
     return result;
 }
 
-std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages) {
-    std::vector<TimePoint> times;
-    for (const auto* message : messages) times.push_back(message->time);
-    return times;
-}
-
 bool partial_before(const Scene& scene) {
     const auto& handshake = scene.view.handshake;
     return std::ranges::any_of(scene.server.marks(), [&](const AttemptMark& mark) {

@@ -28,12 +28,6 @@ std::vector<const MessageRecord*> answers_with(const Step& step, Note note) {
     return found;
 }
 
-std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages) {
-    std::vector<TimePoint> times;
-    for (const auto* message : messages) times.push_back(message->time);
-    return times;
-}
-
 void find_cookie_loop(const Scene& scene, const Step& init, Drafts& out) {
     const auto& view = scene.view;
     const auto cookies = answers_with(init, Note::cookie);
@@ -131,7 +125,7 @@ void find_rejected_auth(const Scene& scene, Drafts& out) {
     for (const auto& step : view.steps) {
         if (step.auth && step.direction == Direction::to_server)
             last = &step;
-        else if (!step.init && last != nullptr && step.tries.size() > 0 &&
+        else if (!step.init && last != nullptr && !step.tries.empty() &&
                  step.tries.front() > last->tries.front())
             return;
     }

@@ -139,7 +139,7 @@ std::string size_text(std::string_view vendor, std::size_t mtu) {
     if (stack != nullptr && !stack->size.empty())
         return std::string(stack->name) + ": " + with_mtu(stack->size, mtu);
     std::string text;
-    for (const auto word : {"strongswan", "fortinet", "cisco"})
+    for (const auto* const word : {"strongswan", "fortinet", "cisco"})
         text += (text.empty() ? "" : " ") + size_text(word, mtu) + ".";
     return text;
 }

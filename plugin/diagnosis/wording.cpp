@@ -85,6 +85,13 @@ std::string offset_text(TimePoint time, TimePoint start) {
     return text;
 }
 
+std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages) {
+    std::vector<TimePoint> times;
+    times.reserve(messages.size());
+    for (const auto* message : messages) times.push_back(message->time);
+    return times;
+}
+
 std::string offsets_text(const std::vector<TimePoint>& times, TimePoint start) {
     std::string text;
     for (std::size_t i = 0; i < times.size(); ++i) {

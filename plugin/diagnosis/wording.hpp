@@ -17,6 +17,7 @@ namespace ikefrag {
 [[nodiscard]] std::string seconds_text(Duration duration);
 /// "+3.0 s", from the start of the attempt.
 [[nodiscard]] std::string offset_text(TimePoint time, TimePoint start);
+[[nodiscard]] std::vector<TimePoint> times_of(const std::vector<const MessageRecord*>& messages);
 /// "+0.0 +1.0 +3.0 s"; the first six and the last.
 [[nodiscard]] std::string offsets_text(const std::vector<TimePoint>& times, TimePoint start);
 /// "once", "twice", "3 times".

@@ -290,7 +290,8 @@ void Gate::State::show_lost(const Datagram& datagram, const Ending& ending) {
 void Gate::State::count_hold_time(const Datagram& datagram) {
     const auto held = now_ - datagram.first_time;
     const double seconds = std::chrono::duration<double>(held).count();
-    const auto bound = std::lower_bound(hold_time_bounds.begin(), hold_time_bounds.end(), seconds);
+    const auto* const bound =
+        std::lower_bound(hold_time_bounds.begin(), hold_time_bounds.end(), seconds);
     const auto family = index(datagram.family());
     const auto bucket = static_cast<std::size_t>(bound - hold_time_bounds.begin());
     counters_.hold_time[family][bucket].add();

@@ -27,7 +27,7 @@ void Gate::accept_headless_until(TimePoint time) { state_->accept_headless_until
 
 void Gate::vanished(PacketId) { state_->count_vanished(); }
 
-void Gate::set_proven_sources(std::shared_ptr<const std::vector<IpAddress>> sources) {
+void Gate::set_proven_sources(const std::shared_ptr<const std::vector<IpAddress>>& sources) {
     state_->set_proven_sources(sources ? *sources : std::vector<IpAddress>{});
 }
 

@@ -27,7 +27,7 @@ Datagram& Gate::State::open(const Fragment& fragment,
     ++policy_->datagrams_held;
     index_.insert(&datagram);
     deadlines_.insert(&datagram);
-    shares_.enter(shares_.source_of(ip, ends.source.has_value(), ends.destination.has_value()),
+    Shares::enter(shares_.source_of(ip, ends.source.has_value(), ends.destination.has_value()),
                   datagram);
     return datagram;
 }

@@ -8,7 +8,7 @@ namespace ikefrag {
 namespace {
 
 /// Larger than the largest IP packet, so that every message fits one chunk.
-constexpr std::size_t chunk_bytes = 128 * 1024;
+constexpr std::size_t chunk_bytes = std::size_t{128} * 1024;
 
 } // namespace
 

@@ -26,7 +26,7 @@ constexpr Duration lifetime_of(EntryKind kind) noexcept {
 } // namespace
 
 KeyMemory::Ring& KeyMemory::ring_of(EntryKind kind) noexcept {
-    const auto at = std::find(kinds.begin(), kinds.end(), kind);
+    const auto* const at = std::find(kinds.begin(), kinds.end(), kind);
     assert(at != kinds.end());
     return rings_[static_cast<std::size_t>(at - kinds.begin())];
 }

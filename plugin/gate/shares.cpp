@@ -102,7 +102,7 @@ Datagram* Shares::oldest_but(const Source& source, const Datagram* keep) noexcep
     return source.oldest == keep ? keep->newer : source.oldest;
 }
 
-Datagram* Shares::pick_victim(const Half& half, const Datagram* keep) const noexcept {
+Datagram* Shares::pick_victim(const Half& half, const Datagram* keep) noexcept {
     auto present = half.present;
     while (present != 0) {
         const auto weight = static_cast<std::uint32_t>(std::bit_width(present)) - 1;

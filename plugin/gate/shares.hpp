@@ -86,7 +86,7 @@ public:
     [[nodiscard]] Datagram* victim() const noexcept { return victim_; }
 
     void add(Source& source, const Usage& more) noexcept;
-    void enter(Source& source, Datagram& datagram) noexcept;
+    static void enter(Source& source, Datagram& datagram) noexcept;
     /// Takes a datagram and all it used from its source; a source with nothing left ends.
     void leave(Source& source, Datagram& datagram, const Usage& usage) noexcept;
     /// Ends a source that was made but got nothing.
@@ -113,7 +113,7 @@ private:
     void link(Source& source) noexcept;
     void unlink(Source& source) noexcept;
     [[nodiscard]] static Datagram* oldest_but(const Source& source, const Datagram* keep) noexcept;
-    [[nodiscard]] Datagram* pick_victim(const Half& half, const Datagram* keep) const noexcept;
+    [[nodiscard]] static Datagram* pick_victim(const Half& half, const Datagram* keep) noexcept;
     [[nodiscard]] bool is_proven(const SourceKey& key) const noexcept;
 
     SipHash hash_;

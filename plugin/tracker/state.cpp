@@ -52,7 +52,7 @@ Tracker::State::State(PolicyPointer initial,
 void Tracker::State::feed(const Observation& observation) {
     auto item = read(observation);
     item.at_latest = observation.at_latest;
-    window_.add(std::move(item));
+    window_.add(item);
     // What is late to be read is still in time: only expire() says that nothing older can come. A
     // full window lets its oldest go.
     drain(TimePoint::min());
@@ -374,9 +374,10 @@ void Tracker::State::doubt_view(Entry& entry, const Asked& before, TimePoint tim
 
 void Tracker::State::set_policy(PolicyPointer next) {
     auto tallies = make_tallies(*next);
-    for (auto& old : tallies_)
-        for (auto& tally : tallies)
-            if (tally.name == old.name) tally = std::move(old);
+    for (auto& old : tallies_) {
+        const auto same = std::ranges::find(tallies, old.name, &ServerTally::name);
+        if (same != tallies.end()) *same = std::move(old);
+    }
     for (auto& tally : tallies) tally.counts.in_progress = {};
     const auto unlisted_before = tallies_.size() - 1;
     std::vector<std::uint16_t> moved(tallies_.size(), static_cast<std::uint16_t>(tallies.size()));

@@ -50,7 +50,7 @@ void ReorderWindow::add(Item item) {
         behind->order = items_.at(behind->item).time = time;
         place = std::rotate(place, behind, std::next(behind));
     }
-    order_.insert(place, {time, items_.make(std::move(item))});
+    order_.insert(place, {time, items_.make(item)});
 }
 
 const Item* ReorderWindow::oldest(TimePoint until) const noexcept {
