@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -85,12 +84,12 @@ bool Tracker::State::answers_request(const Entry& entry, const Sighting& sightin
     const auto& seen = sighting.item.seen;
     const auto exchange = sighting.exchange();
     const bool is_v1 = exchange.version == 1;
-    for (const auto& record : std::ranges::reverse_view(messages)) {
-        if (record.from_initiator == sighting.from_initiator) continue;
+    for (auto record = messages.rbegin(); record != messages.rend(); ++record) {
+        if (record->from_initiator == sighting.from_initiator) continue;
         // IKEv1's messages have no ids to match; the latest of the other side is what is answered.
-        if (!is_v1 && (record.exchange != exchange || record.role != Role::request)) continue;
-        if (record.source.port == 0) continue;
-        if (goes_back(record, seen.source, seen.destination, *policy)) return true;
+        if (!is_v1 && (record->exchange != exchange || record->role != Role::request)) continue;
+        if (record->source.port == 0) continue;
+        if (goes_back(*record, seen.source, seen.destination, *policy)) return true;
         if (is_v1) return false;
     }
     // IKEv1's responder may begin an exchange of its own in an SA we did not see being made.
