@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <ranges>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -26,11 +25,11 @@ constexpr std::size_t buffer_bytes = std::size_t{256} << 10;
 void estimate_times(std::span<Copy> copies) noexcept {
     // Copies come in the kernel's order.
     std::optional<TimePoint> next;
-    for (auto& copy : std::views::reverse(copies)) {
-        if (copy.stamped)
-            next = copy.time;
+    for (auto copy = copies.rbegin(); copy != copies.rend(); ++copy) {
+        if (copy->stamped)
+            next = copy->time;
         else if (next)
-            copy.time = *next;
+            copy->time = *next;
     }
     for (std::size_t i = 1; i < copies.size(); ++i)
         if (!copies[i].stamped && copies[i].leg == Leg::postrouting)

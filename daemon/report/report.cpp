@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <ranges>
 #include <set>
 
 namespace ikefrag {
@@ -140,8 +139,8 @@ std::string charts(const ReportInput& input) {
     std::map<Outcome, std::uint64_t> outcomes;
     std::set<std::pair<bool, IpAddress>> seen;
     // The latest word of each address counts.
-    for (const auto& attempt : std::views::reverse(input.attempts)) {
-        const auto& handshake = attempt.handshake;
+    for (auto at = input.attempts.rbegin(); at != input.attempts.rend(); ++at) {
+        const auto& handshake = at->handshake;
         if (seen.emplace(true, handshake.client.address).second)
             ++clients[handshake.client_side.fragmentation];
         if (seen.emplace(false, handshake.server.address).second)
@@ -221,11 +220,11 @@ bool has_kind(const Attempt& attempt, FindingKind kind) {
 std::string stories(const ReportInput& input) {
     std::vector<const Attempt*> shown;
     for (const auto wanted : {0, 1}) {
-        for (const auto& attempt : std::views::reverse(input.attempts)) {
-            const bool failed = attempt.handshake.outcome == Outcome::failed ||
-                                has_kind(attempt, FindingKind::failure);
-            const bool advised = !failed && has_kind(attempt, FindingKind::advice);
-            if (wanted == 0 ? failed : advised) shown.push_back(&attempt);
+        for (auto at = input.attempts.rbegin(); at != input.attempts.rend(); ++at) {
+            const bool failed =
+                at->handshake.outcome == Outcome::failed || has_kind(*at, FindingKind::failure);
+            const bool advised = !failed && has_kind(*at, FindingKind::advice);
+            if (wanted == 0 ? failed : advised) shown.push_back(&*at);
         }
     }
     if (shown.empty()) return "<p>No attempt failed and none calls for advice.</p>";

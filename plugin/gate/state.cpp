@@ -151,7 +151,7 @@ void Gate::State::apply_limits() {
 std::size_t Gate::State::fixed_bytes() const noexcept {
     return sizeof(State) + index_.allocated_bytes() + memory_.allocated_bytes() +
            shares_.allocated_bytes() + deadlines_.allocated_bytes() +
-           esp_filter_.allocated_bytes() + in_order_.capacity() * sizeof(HeldPacket*) +
+           esp_filter_.allocated_bytes() + in_order_.capacity() * sizeof(void*) +
            interfaces_.capacity() * sizeof(interfaces_[0]) + policy_bytes();
 }
 
