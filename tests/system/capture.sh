@@ -16,7 +16,8 @@ fetched() { ctl capture take "$2" --output "$LAB_DIR/$1.pcapng"; }
 ikefragd_start guard
 check "switched off: a handshake" handshake v4
 handshake_ends v4
-check "peers are listed" bash -c "jq -e '[.peers[].address] | contains([\"10.99.1.2\", \"10.99.2.2\"])' <<< '$(ctl peers --json)'"
+both_listed() { ctl peers --json | jq -e '[.peers[].address] | contains(["10.99.1.2", "10.99.2.2"])'; }
+check "peers are listed" lab_wait 5 both_listed
 check "switched off: nothing is kept" bash -c "! ip netns exec $LAB-fw '$(lab_build)/ikefragctl' --socket '$LAB_DIR/control.sock' capture take 10.99.1.2 --output '$LAB_DIR/none.pcapng'"
 equal "switched off: told by the metric" 0 "$(metric ikefrag_capture_enabled)"
 check "switched on" ctl capture on
