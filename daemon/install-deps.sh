@@ -18,9 +18,10 @@ build='g++ make cmake ninja-build ccache pkg-config libboost1.81-dev prometheus-
 demo='iproute2 iptables nftables ethtool procps util-linux python3 tcpdump curl jq openssl charon-systemd
   strongswan-swanctl strongswan-pki libstrongswan-standard-plugins libstrongswan-extra-plugins libcharon-extra-plugins
   libcharon-extauth-plugins'
-tests='git clang libclang-rt-14-dev clang-format clang-tidy tshark prometheus ike-scan sqlite3 shellcheck libtins-dev binutils file'
+tests='git clang libclang-rt-14-dev clang-format clang-tidy tshark prometheus ike-scan sqlite3 shellcheck libtins-dev binutils file
+  systemd man-db bash-completion'
 package='build-essential debhelper fakeroot dpkg-dev lintian git'
-all='valgrind gcovr chromium mmdebstrap systemd-container man-db bash-completion'
+all='valgrind gcovr chromium mmdebstrap systemd-container'
 
 case "${1:-build}" in
 build) wanted="$build" ;;

@@ -11,7 +11,7 @@ LAB_DIR=$scratch
 trap 'rm -rf "$scratch"' EXIT
 lacks() { # PROGRAM NAME: true, and told, if it is not there
     if command -v "$1" > /dev/null; then return 1; fi
-    skip "$2" "$1 is not installed (daemon/install-deps.sh all)"
+    skip "$2" "$1 is not installed (daemon/install-deps.sh tests)"
 }
 
 # ---- the unit
@@ -57,7 +57,7 @@ equal "manual: has every one of them" "" "$missing"
 completion=$build/manual/ikefragctl.bash
 check "completion: is a bash script" bash -n "$completion"
 if [ ! -e /usr/share/bash-completion/bash_completion ]; then
-    skip "completion: offers" "bash-completion is not installed (daemon/install-deps.sh all)"
+    skip "completion: offers" "bash-completion is not installed (daemon/install-deps.sh tests)"
 else
     # offers WORD...: what is offered for the last of these words
     offers() {

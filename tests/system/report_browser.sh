@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The HTML report in a real browser: no console error, every ladder and chart drawn, hostile text harmless, prints.
 # limit 180
+# slow (the browser)
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 name=report_browser
 browser=$(command -v chromium || command -v chromium-browser || true)
 if [ -z "$browser" ]; then
-    skip "$name" "not installed: chromium"
+    skip "$name" "not installed: chromium (daemon/install-deps.sh all)"
     exit 0
 fi
 build=$(lab_build)
