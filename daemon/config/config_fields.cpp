@@ -10,6 +10,7 @@ using config::integer_field;
 using config::quote;
 using config::Reading;
 using config::table_field;
+using config::within;
 using config::word_field;
 using config::WrittenConfig;
 
@@ -32,49 +33,50 @@ std::string show(const Endpoint& endpoint) {
     return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(endpoint.port);
 }
 
-template <class Target, class Access>
-Field<Target> prefixes_field(std::string_view key, Access access, std::string_view doc) {
+template <class Target>
+Field<Target>
+prefixes_field(std::string_view key, std::vector<Prefix> Target::*member, std::string_view doc) {
     auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
-        access(target) = config::read_list<Prefix>(node, reading, config::read_prefix);
-        if (access(target).size() > max_list)
+        target.*member = config::read_list<Prefix>(node, reading, config::read_prefix);
+        if ((target.*member).size() > max_list)
             reading.unexpected(node, "at most " + std::to_string(max_list) + " values");
     };
-    auto show_value = [=](const Target& target) {
-        return show_prefixes(access(const_cast<Target&>(target)));
-    };
+    auto show_value = [=](const Target& target) { return show_prefixes(target.*member); };
     return {key, "list of addresses or prefixes", doc, std::move(read), std::move(show_value)};
 }
 
-template <class Target, class Access>
-Field<Target>
-path_field(std::string_view key, Access access, std::size_t max_bytes, std::string_view doc) {
+template <class Target>
+Field<Target> path_field(std::string_view key,
+                         std::string Target::*member,
+                         std::size_t max_bytes,
+                         std::string_view doc) {
     auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
         if (auto value = config::read_path(node, max_bytes, reading))
-            access(target) = std::move(*value);
+            target.*member = std::move(*value);
     };
-    auto show_value = [=](const Target& target) {
-        return quote(access(const_cast<Target&>(target)));
-    };
+    auto show_value = [=](const Target& target) { return quote(target.*member); };
     return {key, "absolute path", doc, std::move(read), std::move(show_value)};
+}
+
+Field<Server> server_name_field() {
+    const auto read = [](const TomlNode& node, Server& server, Reading& reading) {
+        if (auto name = config::read_name(node, reading)) server.name = *name;
+        if (server.name == "unlisted")
+            reading.unexpected(node, "another name: this one is for servers not configured");
+    };
+    const auto* doc =
+        "Metric label of this VPN gateway; 1 to 64 letters, digits, '.', '_', '-'. Required.";
+    return {"name", "name", doc, read, [](const Server&) { return std::string(); }};
 }
 
 const std::vector<Field<Server>>& server_fields() {
     static const std::vector<Field<Server>> fields{
-        {"name",
-         "name", "Metric label of this VPN gateway; 1 to 64 letters, digits, '.', '_', '-'. Required.",
-         [](const TomlNode& node, Server& server, Reading& reading) {
-             if (auto name = config::read_name(node, reading)) server.name = *name;
-             if (server.name == "unlisted")
-                 reading.unexpected(node, "another name: this one is for servers not configured");
-         }, [](const Server&) { return std::string(); }},
-        prefixes_field<Server>(
-            "addresses",
-            [](Server & s) -> auto& { return s.addresses;                                                                       },
-            "The gateway's addresses as its clients see them. Required."),
-        prefixes_field<Server>(
-            "inside",
-            [](Server & s) -> auto& { return s.inside;              },
-            "Its addresses behind this firewall's DNAT, if any."),
+        server_name_field(),
+        prefixes_field("addresses",
+                       &Server::addresses,
+                       "The gateway's addresses as its clients see them. Required."),
+        prefixes_field(
+            "inside", &Server::inside, "Its addresses behind this firewall's DNAT, if any."),
     };
     return fields;
 }
@@ -82,33 +84,29 @@ const std::vector<Field<Server>>& server_fields() {
 const std::vector<Field<QueueOptions>>& queue_fields() {
     using Q = QueueOptions;
     static const std::vector<Field<Q>> fields{
-        integer_field<Q>(
-            "first",
-            [](Q & q) -> auto& { return q.first; },
-            0,
-            65535,
-            "Number of the first kernel queue. Changed by a restart only."),
-        integer_field<Q>(
+        integer_field("first",
+                      &Q::first,
+                      {0, 65535},
+                      "Number of the first kernel queue. Changed by a restart only."),
+        integer_field(
             "count",
-            [](Q & q) -> auto& { return q.count; },
-            1,
-            16,
+            &Q::count,
+            {1, 16},
             "Queues, one worker thread each; the table's limits are shared out equally. Changed "
             "by a restart only."),
-        integer_field<Q>(
+        integer_field(
             "max_length",
-            [](Q & q) -> auto& { return q.max_length; },
-            1024,
-            65535,
+            &Q::max_length,
+            {1024, 65535},
             "Packets the kernel keeps waiting, each queue. Must exceed limits.table_packets."),
-        boolean_field<Q>(
+        boolean_field(
             "fail_open",
-            [](Q & q) -> auto& { return q.fail_open; },
+            &Q::fail_open,
             "Whether fragments pass unseen while a queue is full or the daemon is dead; false: "
             "they are dropped."),
-        boolean_field<Q>(
+        boolean_field(
             "manage_nft",
-            [](Q & q) -> auto& { return q.manage_nft; },
+            &Q::manage_nft,
             "Whether the daemon loads, watches and removes table inet ikefragd; false: you load "
             "what `ikefragctl nft` prints. Changed by a restart only."),
     };
@@ -116,122 +114,79 @@ const std::vector<Field<QueueOptions>>& queue_fields() {
 }
 
 const std::vector<Field<Ports>>& port_fields() {
-    const auto ports = [](std::string_view key, auto access, std::string_view doc) {
-        auto read = [=](const TomlNode& node, Ports& target, Reading& reading) {
-            const auto read_one = [](const TomlNode& item,
-                                     Reading& r) -> std::optional<std::uint16_t> {
-                const auto value = config::read_integer(item, 1, 65535, r);
-                if (!value) return std::nullopt;
-                return static_cast<std::uint16_t>(*value);
+    const auto ports =
+        [](std::string_view key, std::vector<std::uint16_t> Ports::*member, std::string_view doc) {
+            auto read = [=](const TomlNode& node, Ports& target, Reading& reading) {
+                const auto read_one = [](const TomlNode& item,
+                                         Reading& r) -> std::optional<std::uint16_t> {
+                    const auto value = config::read_integer(item, {1, 65535}, r);
+                    if (!value) return std::nullopt;
+                    return static_cast<std::uint16_t>(*value);
+                };
+                target.*member = config::read_list<std::uint16_t>(node, reading, read_one);
+                if ((target.*member).size() > 8) reading.unexpected(node, "at most 8 ports");
             };
-            access(target) = config::read_list<std::uint16_t>(node, reading, read_one);
-            if (access(target).size() > 8) reading.unexpected(node, "at most 8 ports");
+            auto show_value = [=](const Ports& target) {
+                std::string text;
+                for (const auto port : target.*member)
+                    text += (text.empty() ? "" : ", ") + std::to_string(port);
+                return '[' + text + ']';
+            };
+            return Field<Ports>{key, "list of ports", doc, std::move(read), std::move(show_value)};
         };
-        auto show_value = [=](const Ports& target) {
-            std::string text;
-            for (const auto port : access(const_cast<Ports&>(target)))
-                text += (text.empty() ? "" : ", ") + std::to_string(port);
-            return '[' + text + ']';
-        };
-        return Field<Ports>{key, "list of ports", doc, std::move(read), std::move(show_value)};
-    };
     static const std::vector<Field<Ports>> fields{
-        ports(
-            "plain",
-            [](Ports & p) -> auto& { return p.plain; },
-            "UDP ports on which IKE stands right behind the UDP header."),
-        ports(
-            "marked",
-            [](Ports & p) -> auto& { return p.marked; },
-            "UDP ports on which IKE stands behind the non-ESP marker, and ESP otherwise."),
+        ports("plain", &Ports::plain, "UDP ports on which IKE stands right behind the UDP header."),
+        ports("marked",
+              &Ports::marked,
+              "UDP ports on which IKE stands behind the non-ESP marker, and ESP otherwise."),
     };
     return fields;
 }
 
-const std::vector<Field<Limits>>& limit_fields() {
+std::vector<Field<Limits>> make_limit_fields() {
     using L = Limits;
-    static const std::vector<Field<L>> fields{
-        integer_field<L>(
-            "hold_seconds",
-            [](L & l) -> auto& { return l.hold_seconds; },
-            1,
-            30,
-            "How long the fragments of a datagram wait for the missing ones, from the first seen."),
-        integer_field<L>(
-            "max_datagram_bytes",
-            [](L & l) -> auto& { return l.max_datagram_bytes; },
-            1280,
-            65535,
-            "Largest IP payload of a datagram out of fragments."),
-        integer_field<L>(
-            "max_fragments",
-            [](L & l) -> auto& { return l.max_fragments; },
-            2,
-            8192,
-            "Most fragments of a datagram."),
-        integer_field<L>(
-            "min_first_bytes",
-            [](L & l) -> auto& { return l.min_first_bytes; },
-            8,
-            1280,
-            "Least IP payload of a first fragment; 40 hold UDP, marker and IKE header."),
-        integer_field<L>(
-            "min_nonlast_bytes",
-            [](L & l) -> auto& { return l.min_nonlast_bytes; },
-            8,
-            1280,
-            "Least IP payload of any fragment but the last. Above 8 it refuses what a second "
-            "router has cut again."),
-        integer_field<L>(
-            "source_datagrams",
-            [](L & l) -> auto& { return l.source_datagrams; },
-            1,
-            1'000'000,
-            "Datagrams held at once from one source (IPv4 address, IPv6 /64)."),
-        integer_field<L>(
-            "source_packets",
-            [](L & l) -> auto& { return l.source_packets; },
-            2,
-            1'000'000,
-            "Fragments held at once from one source."),
-        integer_field<L>(
-            "source_bytes",
-            [](L & l) -> auto& { return l.source_bytes; },
-            1280,
-            1 << 30,
-            "Bytes held at once from one source."),
-        integer_field<L>(
-            "table_datagrams",
-            [](L & l) -> auto& { return l.table_datagrams; },
-            1,
-            1'000'000,
-            "Datagrams held at once in all."),
-        integer_field<L>(
-            "table_packets",
-            [](L & l) -> auto& { return l.table_packets; },
-            2,
-            1'000'000,
-            "Fragments held at once in all; must be less than queue.max_length."),
-        integer_field<L>(
-            "table_bytes",
-            [](L & l) -> auto& { return l.table_bytes; },
-            65536,
-            1 << 30,
-            "Memory for all that is held, bookkeeping included."),
-    };
+    auto fields = config::datagram_limit_fields<L>();
+    for (const auto& field : {
+             integer_field("source_datagrams",
+                           &L::source_datagrams,
+                           {1, 1'000'000},
+                           "Datagrams held at once from one source (IPv4 address, IPv6 /64)."),
+             integer_field("source_packets",
+                           &L::source_packets,
+                           {2, 1'000'000},
+                           "Fragments held at once from one source."),
+             integer_field("source_bytes",
+                           &L::source_bytes,
+                           {1280, 1 << 30},
+                           "Bytes held at once from one source."),
+             integer_field("table_datagrams",
+                           &L::table_datagrams,
+                           {1, 1'000'000},
+                           "Datagrams held at once in all."),
+             integer_field("table_packets",
+                           &L::table_packets,
+                           {2, 1'000'000},
+                           "Fragments held at once in all; must be less than queue.max_length."),
+             integer_field("table_bytes",
+                           &L::table_bytes,
+                           {65536, 1 << 30},
+                           "Memory for all that is held, bookkeeping included."),
+         })
+        fields.push_back(field);
+    return fields;
+}
+
+const std::vector<Field<Limits>>& limit_fields() {
+    static const auto fields = make_limit_fields();
     return fields;
 }
 
 const std::vector<Field<Policy>>& transition_fields() {
     static const std::vector<Field<Policy>> fields{
-        prefixes_field<Policy>(
-            "iphttps",
-            [](Policy & p) -> auto& { return p.iphttps; },
-            "Prefixes that IP-HTTPS (DirectAccess) gives its clients."),
-        prefixes_field<Policy>(
-            "nat64",
-            [](Policy & p) -> auto& { return p.nat64; },
-            "NAT64 prefixes beside 64:ff9b::/96."),
+        prefixes_field("iphttps",
+                       &Policy::iphttps,
+                       "Prefixes that IP-HTTPS (DirectAccess) gives its clients."),
+        prefixes_field("nat64", &Policy::nat64, "NAT64 prefixes beside 64:ff9b::/96."),
     };
     return fields;
 }
@@ -239,18 +194,14 @@ const std::vector<Field<Policy>>& transition_fields() {
 const std::vector<Field<MarkOptions>>& mark_fields() {
     using M = MarkOptions;
     static const std::vector<Field<M>> fields{
-        integer_field<M>(
-            "value",
-            [](M & m) -> auto& { return m.value; },
-            0,
-            0xffffffff,
-            "Bits to set in the packet's mark; only bits of the mask."),
-        integer_field<M>(
-            "mask",
-            [](M & m) -> auto& { return m.mask; },
-            1,
-            0xffffffff,
-            "Bits of the packet's mark that are ours; the others stay."),
+        integer_field("value",
+                      &M::value,
+                      {0, 0xffffffff},
+                      "Bits to set in the packet's mark; only bits of the mask."),
+        integer_field("mask",
+                      &M::mask,
+                      {1, 0xffffffff},
+                      "Bits of the packet's mark that are ours; the others stay."),
     };
     return fields;
 }
@@ -289,11 +240,10 @@ const std::vector<Field<Settings>>& metrics_fields() {
 
 const std::vector<Field<Settings>>& copy_fields() {
     static const std::vector<Field<Settings>> fields{
-        integer_field<Settings>(
+        integer_field(
             "group",
-            [](Settings & s) -> auto& { return s.copy_group; },
-            1,
-            65535,
+            &Settings::copy_group,
+            {1, 65535},
             "The kernel's log group that carries copies of whole IKE messages. Changed by a "
             "restart only."),
     };
@@ -302,9 +252,9 @@ const std::vector<Field<Settings>>& copy_fields() {
 
 const std::vector<Field<Settings>>& privacy_fields() {
     static const std::vector<Field<Settings>> fields{
-        boolean_field<Settings>(
+        boolean_field(
             "mask",
-            [](Settings & s) -> auto& { return s.mask_addresses; },
+            &Settings::mask_addresses,
             "Whether clients' addresses are cut to /24 and /56 in events, log lines and captures."),
     };
     return fields;
@@ -312,108 +262,96 @@ const std::vector<Field<Settings>>& privacy_fields() {
 
 const std::vector<Field<Settings>>& peers_fields() {
     static const std::vector<Field<Settings>> fields{
-        integer_field<Settings>(
-            "keep_days",
-            [](Settings & s) -> auto& { return s.keep_days; },
-            1,
-            3650,
-            "Days after which a peer that was not seen again is forgotten."),
+        integer_field("keep_days",
+                      &Settings::keep_days,
+                      {1, 3650},
+                      "Days after which a peer that was not seen again is forgotten."),
     };
     return fields;
 }
 
-const std::vector<Field<EventOptions>>& event_fields() {
-    using Format = EventOptions::Format;
-    static const std::vector<Field<EventOptions>> fields{
-        {"file",
-         "\"stderr\" | absolute path", "Where events go, one line each. Under systemd they reach the journal with native fields "
-         "besides, and stderr means the journal alone. A file must lie below /var/lib/ikefragd, or "
-         "where the unit's "
-         "ReadWritePaths= allows it.",                    [](const TomlNode& node, EventOptions& events, Reading& reading) {
-             const auto* text = std::get_if<std::string>(&node.value);
-             if (text != nullptr && *text == "stderr")
-                 events.file = *text;
-             else if (auto path = config::read_path(node, max_path, reading))
-                 events.file = *path;
-         }, [](const EventOptions& events) { return quote(events.file); }},
-        {"format",
-         "\"json\" | \"text\"",        "JSON for machines, or one sentence a line for people.",
-         [](const TomlNode& node,                                                                                        EventOptions& events, Reading& reading) {
-             const auto* text = std::get_if<std::string>(&node.value);
-             if (text != nullptr && *text == "json")
-                 events.format = Format::json;
-             else if (text != nullptr && *text == "text")
-                 events.format = Format::text;
-             else
-                 reading.unknown_word(node, {"json", "text"});
-         }, [](const EventOptions& events) {
-             return quote(events.format == Format::json ? "json" : "text");
-         }                                                    },
+Field<EventOptions> event_file_field() {
+    const auto read = [](const TomlNode& node, EventOptions& events, Reading& reading) {
+        const auto* text = std::get_if<std::string>(&node.value);
+        if (text != nullptr && *text == "stderr")
+            events.file = *text;
+        else if (auto path = config::read_path(node, max_path, reading))
+            events.file = *path;
     };
+    const auto* doc =
+        "Where events go, one line each. Under systemd they reach the journal with native fields "
+        "besides, and stderr means the journal alone. A file must lie below /var/lib/ikefragd, or "
+        "where the unit's ReadWritePaths= allows it.";
+    return {"file", "\"stderr\" | absolute path", doc, read, [](const EventOptions& events) {
+                return quote(events.file);
+            }};
+}
+
+Field<EventOptions> event_format_field() {
+    using Format = EventOptions::Format;
+    const auto read = [](const TomlNode& node, EventOptions& events, Reading& reading) {
+        const auto* text = std::get_if<std::string>(&node.value);
+        if (text != nullptr && *text == "json")
+            events.format = Format::json;
+        else if (text != nullptr && *text == "text")
+            events.format = Format::text;
+        else
+            reading.unknown_word(node, {"json", "text"});
+    };
+    const auto* doc = "JSON for machines, or one sentence a line for people.";
+    return {"format", "\"json\" | \"text\"", doc, read, [](const EventOptions& events) {
+                return quote(events.format == Format::json ? "json" : "text");
+            }};
+}
+
+const std::vector<Field<EventOptions>>& event_fields() {
+    static const std::vector<Field<EventOptions>> fields{event_file_field(), event_format_field()};
     return fields;
 }
 
 const std::vector<Field<CaptureOptions>>& capture_fields() {
     using C = CaptureOptions;
     static const std::vector<Field<C>> fields{
-        boolean_field<C>(
+        boolean_field(
             "enabled",
-            [](C & c) -> auto& { return c.enabled; },
+            &C::enabled,
             "Whether the latest packets are kept in memory, and those of a handshake that fails "
             "are written to a pcapng file, all fragments included and the diagnosis as comment. "
             "`ikefragctl capture` lists and fetches them."),
-        integer_field<C>(
-            "ring_bytes",
-            [](C & c) -> auto& { return c.ring_bytes; },
-            1 << 20,
-            64 << 20,
-            "Memory for the latest packets; one pair of addresses gets an eighth of it."),
-        integer_field<C>(
-            "ring_seconds",
-            [](C & c) -> auto& { return c.ring_seconds; },
-            10,
-            3600,
-            "How long a packet is kept there at most."),
-        integer_field<C>(
-            "file_bytes",
-            [](C & c) -> auto& { return c.file_bytes; },
-            65536,
-            16 << 20,
-            "Largest file; later packets of its attempt are left out."),
-        integer_field<C>(
-            "files",
-            [](C & c) -> auto& { return c.files; },
-            1,
-            1000,
-            "Most files kept; the oldest go first."),
-        integer_field<C>(
-            "keep_days",
-            [](C & c) -> auto& { return c.keep_days; },
-            1,
-            3650,
-            "Days after which a file is removed."),
+        integer_field("ring_bytes",
+                      &C::ring_bytes,
+                      {1 << 20, 64 << 20},
+                      "Memory for the latest packets; one pair of addresses gets an eighth of it."),
+        integer_field("ring_seconds",
+                      &C::ring_seconds,
+                      {10, 3600},
+                      "How long a packet is kept there at most."),
+        integer_field("file_bytes",
+                      &C::file_bytes,
+                      {65536, 16 << 20},
+                      "Largest file; later packets of its attempt are left out."),
+        integer_field("files", &C::files, {1, 1000}, "Most files kept; the oldest go first."),
+        integer_field("keep_days", &C::keep_days, {1, 3650}, "Days after which a file is removed."),
     };
     return fields;
 }
 
 const std::vector<Field<Settings>>& control_fields() {
     static const std::vector<Field<Settings>> fields{
-        path_field<Settings>(
-            "socket",
-            [](Settings & s) -> auto& { return s.control_socket; },
-            max_socket_path,
-            "The socket ikefragctl talks to. Changed by a restart only."),
+        path_field("socket",
+                   &Settings::control_socket,
+                   max_socket_path,
+                   "The socket ikefragctl talks to. Changed by a restart only."),
     };
     return fields;
 }
 
 const std::vector<Field<Settings>>& state_fields() {
     static const std::vector<Field<Settings>> fields{
-        path_field<Settings>(
-            "directory",
-            [](Settings & s) -> auto& { return s.state_directory; },
-            max_path,
-            "Where peers.db and captures live. Changed by a restart only."),
+        path_field("directory",
+                   &Settings::state_directory,
+                   max_path,
+                   "Where peers.db and captures live. Changed by a restart only."),
     };
     return fields;
 }
@@ -467,34 +405,28 @@ Field<WrittenConfig> servers_field() {
 
 const std::vector<Field<WrittenConfig>>& root_fields() {
     using W = WrittenConfig;
-    const auto settings = [](W& w) -> Settings& { return w.settings; };
-    const auto policy = [](W& w) -> Policy& { return w.policy; };
     static const std::vector<Field<W>> fields{
-        word_field<Mode, W>(
-            "mode",
-            [](W & w) -> auto& { return w.policy.mode; },
-            "observe: nothing waits or is dropped, the daemon says what it would do. guard: "
-            "fragments of IKE pass whole and checked, or not at all. exclusive: as guard, and "
-            "other fragments are dropped unless a rule leaves them."),
+        within(&W::policy,
+               word_field("mode",
+                          &Policy::mode,
+                          "observe: nothing waits or is dropped, the daemon says what it would do. "
+                          "guard: fragments of IKE pass whole and checked, or not at all. "
+                          "exclusive: as guard, and other fragments are dropped unless a rule "
+                          "leaves them.")),
         mark_field(),
         servers_field(),
-        table_field<W>(
-            "queue", [](W & w) -> auto& { return w.settings.queue; }, queue_fields(), ""),
-        table_field<W>("metrics", settings, metrics_fields(), ""),
-        table_field<W>(
-            "ports", [](W & w) -> auto& { return w.policy.ports; }, port_fields(), ""),
-        table_field<W>("copy", settings, copy_fields(), ""),
-        table_field<W>(
-            "limits", [](W & w) -> auto& { return w.policy.limits; }, limit_fields(), ""),
-        table_field<W>("transition", policy, transition_fields(), ""),
-        table_field<W>("privacy", settings, privacy_fields(), ""),
-        table_field<W>("peers", settings, peers_fields(), ""),
-        table_field<W>(
-            "events", [](W & w) -> auto& { return w.settings.events; }, event_fields(), ""),
-        table_field<W>(
-            "capture", [](W & w) -> auto& { return w.settings.capture; }, capture_fields(), ""),
-        table_field<W>("control", settings, control_fields(), ""),
-        table_field<W>("state", settings, state_fields(), ""),
+        within(&W::settings, table_field("queue", &Settings::queue, queue_fields(), "")),
+        table_field("metrics", &W::settings, metrics_fields(), ""),
+        within(&W::policy, table_field("ports", &Policy::ports, port_fields(), "")),
+        table_field("copy", &W::settings, copy_fields(), ""),
+        within(&W::policy, table_field("limits", &Policy::limits, limit_fields(), "")),
+        table_field("transition", &W::policy, transition_fields(), ""),
+        table_field("privacy", &W::settings, privacy_fields(), ""),
+        table_field("peers", &W::settings, peers_fields(), ""),
+        within(&W::settings, table_field("events", &Settings::events, event_fields(), "")),
+        within(&W::settings, table_field("capture", &Settings::capture, capture_fields(), "")),
+        table_field("control", &W::settings, control_fields(), ""),
+        table_field("state", &W::settings, state_fields(), ""),
     };
     return fields;
 }

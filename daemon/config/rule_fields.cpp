@@ -11,6 +11,7 @@ using config::Field;
 using config::integer_field;
 using config::Reading;
 using config::table_field;
+using config::within;
 using config::word_field;
 using config::WrittenRule;
 
@@ -41,12 +42,15 @@ constexpr ProtocolName protocols[] = {
 };
 
 /// A list member of Match, read item by item.
-template <class T, class Access, class ReadOne>
-Field<Match> list_field(
-    std::string_view key, Access access, std::string type, ReadOne read_one, std::string_view doc) {
+template <class T, class ReadOne>
+Field<Match> list_field(std::string_view key,
+                        std::vector<T> Match::*member,
+                        std::string type,
+                        ReadOne read_one,
+                        std::string_view doc) {
     auto read = [=](const TomlNode& node, Match& match, Reading& reading) {
-        access(match) = config::read_list<T>(node, reading, read_one);
-        if (access(match).size() > max_list)
+        match.*member = config::read_list<T>(node, reading, read_one);
+        if ((match.*member).size() > max_list)
             reading.unexpected(node, "at most " + std::to_string(max_list) + " values");
     };
     return {key, std::move(type), doc, std::move(read), [](const Match&) { return std::string(); }};
@@ -73,7 +77,7 @@ void read_protocol(const TomlNode& node, Match& match, Reading& reading) {
             }
         return reading.unknown_word(node, names);
     }
-    if (const auto number = config::read_integer(node, 0, 255, reading))
+    if (const auto number = config::read_integer(node, {0, 255}, reading))
         match.protocol = static_cast<std::uint8_t>(*number);
 }
 
@@ -88,80 +92,41 @@ Field<Match> protocol_field() {
 const std::vector<Field<Match>>& match_fields() {
     using M = Match;
     static const std::vector<Field<M>> fields{
-        word_field<PacketClass, M>(
+        word_field(
             "class",
-            [](M & m) -> auto& { return m.packet_class; },
+            &M::packet_class,
             "What the first fragment shows: IKE, ESP in UDP, a NAT keepalive, ESP or AH (protocols "
             "50 and 51), anything else."),
         list_field<std::string>(
             "server",
-            [](M & m) -> auto& { return m.server; },
+            &M::server,
             "list of server names",
             config::read_name,
             "The datagram goes to or comes from one of these configured servers."),
-        list_field<Prefix>(
-            "peer",
-            [](M & m) -> auto& { return m.peer; },
-            "list of addresses or prefixes",
-            config::read_prefix,
-            "The side that is not the server is in one of these."),
-        word_field<Direction, M>(
-            "direction",
-            [](M & m) -> auto& { return m.direction; },
-            "To the server, or from it to the peer."),
-        word_field<Family, M>(
-            "family", [](M & m) -> auto& { return m.family; }, "IP version of the packet."),
+        list_field("peer",
+                   &M::peer,
+                   "list of addresses or prefixes",
+                   config::read_prefix,
+                   "The side that is not the server is in one of these."),
+        word_field("direction", &M::direction, "To the server, or from it to the peer."),
+        word_field("family", &M::family, "IP version of the packet."),
         protocol_field(),
-        list_field<std::string>(
-            "interface",
-            [](M & m) -> auto& { return m.interface; },
-            "list of interface names",
-            read_interface,
-            "Where the fragment came in."),
-        list_field<Transition>(
-            "transition",
-            [](M & m) -> auto& { return m.transition; },
-            "list of " + config::word_list<Transition>(),
-            config::read_word<Transition>,
-            "Transition technology of the peer's address; IPv4 is native."),
+        list_field<std::string>("interface",
+                                &M::interface,
+                                "list of interface names",
+                                read_interface,
+                                "Where the fragment came in."),
+        list_field("transition",
+                   &M::transition,
+                   "list of " + config::word_list<Transition>(),
+                   config::read_word<Transition>,
+                   "Transition technology of the peer's address; IPv4 is native."),
     };
     return fields;
 }
 
 const std::vector<Field<RuleLimits>>& rule_limit_fields() {
-    using L = RuleLimits;
-    static const std::vector<Field<L>> fields{
-        integer_field<L>(
-            "hold_seconds",
-            [](L & l) -> auto& { return l.hold_seconds; },
-            1,
-            30,
-            "As in [limits], for this rule's datagrams."),
-        integer_field<L>(
-            "max_datagram_bytes",
-            [](L & l) -> auto& { return l.max_datagram_bytes; },
-            1280,
-            65535,
-            "As in [limits]."),
-        integer_field<L>(
-            "max_fragments",
-            [](L & l) -> auto& { return l.max_fragments; },
-            2,
-            8192,
-            "As in [limits]."),
-        integer_field<L>(
-            "min_first_bytes",
-            [](L & l) -> auto& { return l.min_first_bytes; },
-            8,
-            1280,
-            "As in [limits]."),
-        integer_field<L>(
-            "min_nonlast_bytes",
-            [](L & l) -> auto& { return l.min_nonlast_bytes; },
-            8,
-            1280,
-            "As in [limits]."),
-    };
+    static const auto fields = config::datagram_limit_fields<RuleLimits>();
     return fields;
 }
 
@@ -192,21 +157,21 @@ const std::vector<Field<WrittenRule>>& rule_table_fields() {
     using W = WrittenRule;
     static const std::vector<Field<W>> fields{
         name_field(),
-        table_field<W>(
-            "match",
-            [](W & w) -> auto& { return w.rule.match; },
-            match_fields(),
-            "What the rule is for; empty or absent: everything."),
+        within(&W::rule,
+               table_field("match",
+                           &Rule::match,
+                           match_fields(),
+                           "What the rule is for; empty or absent: everything.")),
         action_field(),
-        table_field<W>(
-            "limits",
-            [](W & w) -> auto& { return w.rule.limits; },
-            rule_limit_fields(),
-            "Limits of this rule's datagrams, in place of the global ones."),
-        boolean_field<W>(
-            "dry_run",
-            [](W & w) -> auto& { return w.rule.dry_run; },
-            "Whether the rule only says what it would do, and accepts."),
+        within(&W::rule,
+               table_field("limits",
+                           &Rule::limits,
+                           rule_limit_fields(),
+                           "Limits of this rule's datagrams, in place of the global ones.")),
+        within(&W::rule,
+               boolean_field("dry_run",
+                             &Rule::dry_run,
+                             "Whether the rule only says what it would do, and accepts.")),
     };
     return fields;
 }

@@ -55,11 +55,11 @@ void Reading::unknown_word(const TomlNode& node, const std::vector<std::string_v
     unexpected(node, expected);
 }
 
-std::optional<std::int64_t>
-read_integer(const TomlNode& node, std::int64_t low, std::int64_t high, Reading& reading) {
+std::optional<std::int64_t> read_integer(const TomlNode& node, Range range, Reading& reading) {
     const auto* value = std::get_if<std::int64_t>(&node.value);
-    if (value != nullptr && *value >= low && *value <= high) return *value;
-    reading.unexpected(node, "an integer " + std::to_string(low) + ".." + std::to_string(high));
+    if (value != nullptr && *value >= range.low && *value <= range.high) return *value;
+    reading.unexpected(
+        node, "an integer " + std::to_string(range.low) + ".." + std::to_string(range.high));
     return std::nullopt;
 }
 

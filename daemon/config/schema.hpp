@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 /// The language of the configuration: one row for each key. The same rows read a value, check it,
@@ -50,9 +49,14 @@ struct Field {
     std::function<std::string(const Target&)> show; ///< the value as TOML; empty: absent
 };
 
+/// What an integer may be, both ends included.
+struct Range {
+    std::int64_t low;
+    std::int64_t high;
+};
+
 // Readers of one value: empty after telling the mistake.
-std::optional<std::int64_t>
-read_integer(const TomlNode& node, std::int64_t low, std::int64_t high, Reading& reading);
+std::optional<std::int64_t> read_integer(const TomlNode& node, Range range, Reading& reading);
 std::optional<bool> read_boolean(const TomlNode& node, Reading& reading);
 std::optional<std::string> read_string(const TomlNode& node, Reading& reading);
 /// A metric label: 1 to 64 letters, digits, '.', '_', '-'.
@@ -107,59 +111,78 @@ std::string word_list() {
 
 std::string quote(std::string_view text);
 
-// Rows. Each takes where the value lives in Target.
+// Rows. Each takes the member of Target that holds the value; an optional one may be absent.
 
-template <class Target, class Access>
-Field<Target> integer_field(std::string_view key,
-                            Access access,
-                            std::int64_t low,
-                            std::int64_t high,
-                            std::string_view doc) {
-    using Value = std::remove_reference_t<decltype(access(std::declval<Target&>()))>;
-    auto type = "integer " + std::to_string(low) + ".." + std::to_string(high);
+/// T, or what an optional T holds.
+template <class T>
+struct PlainType {
+    using type = T;
+};
+template <class T>
+struct PlainType<std::optional<T>> {
+    using type = T;
+};
+template <class T>
+using Plain = typename PlainType<T>::type;
+
+/// A value as TOML; empty where it is absent.
+template <class T, class Show>
+std::string show_value(const T& value, Show show) {
+    return show(value);
+}
+template <class T, class Show>
+std::string show_value(const std::optional<T>& value, Show show) {
+    return value ? show(*value) : std::string();
+}
+
+template <class Target, class Value>
+Field<Target>
+integer_field(std::string_view key, Value Target::*member, Range range, std::string_view doc) {
+    auto type = "integer " + std::to_string(range.low) + ".." + std::to_string(range.high);
     auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
-        const auto value = read_integer(node, low, high, reading);
-        if (!value) return;
-        if constexpr (requires(Value v) { v.has_value(); })
-            access(target) = static_cast<typename Value::value_type>(*value);
-        else
-            access(target) = static_cast<Value>(*value);
+        if (const auto value = read_integer(node, range, reading))
+            target.*member = static_cast<Plain<Value>>(*value);
     };
-    auto show = [=](const Target& target) -> std::string {
-        const auto& value = access(const_cast<Target&>(target));
-        if constexpr (requires(Value v) { v.has_value(); })
-            return value ? std::to_string(*value) : std::string();
-        else
-            return std::to_string(value);
+    auto show = [=](const Target& target) {
+        return show_value(target.*member, [](auto value) { return std::to_string(value); });
     };
     return {key, std::move(type), doc, std::move(read), std::move(show)};
 }
 
-template <class Target, class Access>
-Field<Target> boolean_field(std::string_view key, Access access, std::string_view doc) {
+template <class Target>
+Field<Target> boolean_field(std::string_view key, bool Target::*member, std::string_view doc) {
     auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
-        if (const auto value = read_boolean(node, reading)) access(target) = *value;
+        if (const auto value = read_boolean(node, reading)) target.*member = *value;
     };
     auto show = [=](const Target& target) -> std::string {
-        return access(const_cast<Target&>(target)) ? "true" : "false";
+        return target.*member ? "true" : "false";
     };
     return {key, "true | false", doc, std::move(read), std::move(show)};
 }
 
-/// A word of one of the closed vocabularies; the member is E or std::optional<E>.
-template <class E, class Target, class Access>
-Field<Target> word_field(std::string_view key, Access access, std::string_view doc) {
+/// A word of one of the closed vocabularies.
+template <class Target, class Value>
+Field<Target> word_field(std::string_view key, Value Target::*member, std::string_view doc) {
     auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
-        if (const auto value = read_word<E>(node, reading)) access(target) = *value;
+        if (const auto value = read_word<Plain<Value>>(node, reading)) target.*member = *value;
     };
-    auto show = [=](const Target& target) -> std::string {
-        const auto& value = access(const_cast<Target&>(target));
-        if constexpr (requires { value.has_value(); })
-            return value ? quote(to_string(*value)) : std::string();
-        else
-            return quote(to_string(value));
+    auto show = [=](const Target& target) {
+        return show_value(target.*member, [](auto value) { return quote(to_string(value)); });
     };
-    return {key, word_list<E>(), doc, std::move(read), std::move(show)};
+    return {key, word_list<Plain<Value>>(), doc, std::move(read), std::move(show)};
+}
+
+/// A row of an inner part, as one of the whole.
+template <class Target, class Inner>
+Field<Target> within(Inner Target::*member, Field<Inner> field) {
+    auto read = [member, read_inner = std::move(field.read)](
+                    const TomlNode& node, Target& target, Reading& reading) {
+        read_inner(node, target.*member, reading);
+    };
+    auto show = [member, show_inner = std::move(field.show)](const Target& target) {
+        return show_inner(target.*member);
+    };
+    return {field.key, std::move(field.type), field.doc, std::move(read), std::move(show)};
 }
 
 /// Reads a table by its rows: each known key at most once (TOML sees to that), no unknown one.
@@ -210,15 +233,42 @@ void read_table(const TomlNode& node,
 }
 
 /// A key whose value is a table with rows of its own.
-template <class Target, class Inner, class Access>
+template <class Target, class Inner>
 Field<Target> table_field(std::string_view key,
-                          Access access,
+                          Inner Target::*member,
                           const std::vector<Field<Inner>>& fields,
                           std::string_view doc) {
-    auto read = [key, access, &fields](const TomlNode& node, Target& target, Reading& reading) {
-        read_table(node, fields, key, access(target), reading);
+    auto read = [=, &fields](const TomlNode& node, Target& target, Reading& reading) {
+        read_table(node, fields, key, target.*member, reading);
     };
     return {key, "table", doc, std::move(read), [](const Target&) { return std::string(); }};
+}
+
+/// The limits of one datagram: Limits has them for all, RuleLimits for a rule's own.
+template <class Target>
+std::vector<Field<Target>> datagram_limit_fields() {
+    return {
+        integer_field(
+            "hold_seconds",
+            &Target::hold_seconds,
+            {1, 30},
+            "How long the fragments of a datagram wait for the missing ones, from the first seen."),
+        integer_field("max_datagram_bytes",
+                      &Target::max_datagram_bytes,
+                      {1280, 65535},
+                      "Largest IP payload of a datagram out of fragments."),
+        integer_field(
+            "max_fragments", &Target::max_fragments, {2, 8192}, "Most fragments of a datagram."),
+        integer_field("min_first_bytes",
+                      &Target::min_first_bytes,
+                      {8, 1280},
+                      "Least IP payload of a first fragment; 40 hold UDP, marker and IKE header."),
+        integer_field("min_nonlast_bytes",
+                      &Target::min_nonlast_bytes,
+                      {8, 1280},
+                      "Least IP payload of any fragment but the last. Above 8 it refuses what a "
+                      "second router has cut again."),
+    };
 }
 
 template <class Target>
