@@ -12,7 +12,7 @@
 #include <vector>
 
 /// The kernel table `inet ikefragd` as nft text: pure, nothing here touches the kernel. What the
-/// table does and why stands at the head of table_text.cpp.
+/// table does and why stands at the head of table_template.hpp.
 namespace ikefrag {
 
 inline constexpr std::string_view table_name = "ikefragd";
