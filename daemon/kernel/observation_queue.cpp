@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/kernel/observation_queue.hpp"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -26,12 +21,7 @@ Bytes* view_of(Observation& observation) noexcept {
 
 } // namespace
 
-ObservationQueue::ObservationQueue(std::size_t capacity)
-    : ring_(capacity), event_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-    if (event_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-}
-
-ObservationQueue::~ObservationQueue() { ::close(event_); }
+ObservationQueue::ObservationQueue(std::size_t capacity) : ring_(capacity) {}
 
 bool ObservationQueue::push(const Observation& observation) noexcept {
     Observation copy = observation;
@@ -50,14 +40,13 @@ void ObservationQueue::wake() noexcept {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (reader_sleeps_.load(std::memory_order_relaxed) &&
         reader_sleeps_.exchange(false, std::memory_order_relaxed))
-        ::eventfd_write(event_, 1);
+        woken_.raise();
 }
 
 std::optional<Observation> ObservationQueue::pop() noexcept {
     auto record = ring_.pop();
     if (!record) {
-        eventfd_t ignored = 0;
-        ::eventfd_read(event_, &ignored);
+        woken_.lower();
         reader_sleeps_.store(true, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst);
         record = ring_.pop();

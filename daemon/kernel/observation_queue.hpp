@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/event_flag.hpp"
 #include "daemon/kernel/record_ring.hpp"
 #include "plugin/counter.hpp"
 #include "plugin/observation.hpp"
@@ -20,9 +21,6 @@ class ObservationQueue {
 public:
     /// In: capacity in bytes, a power of two; at least twice the largest record
     explicit ObservationQueue(std::size_t capacity = std::size_t{1} << 20);
-    ~ObservationQueue();
-    ObservationQueue(const ObservationQueue&) = delete;
-    ObservationQueue& operator=(const ObservationQueue&) = delete;
 
     /// Writer: takes a copy. Out: false if it was full
     bool push(const Observation& observation) noexcept;
@@ -30,8 +28,8 @@ public:
     void wake() noexcept;
     [[nodiscard]] bool is_filling() const noexcept { return ring_.is_filling(); }
 
-    /// Reader: an eventfd, readable when wake() was called since the last drained pop().
-    [[nodiscard]] int descriptor() const noexcept { return event_; }
+    /// Reader: readable when wake() was called since the last drained pop().
+    [[nodiscard]] int descriptor() const noexcept { return woken_.descriptor(); }
     /// Reader: the oldest observation; its views are valid until the next call. Empty: drained, and
     /// the next push will wake.
     std::optional<Observation> pop() noexcept;
@@ -42,7 +40,7 @@ public:
 
 private:
     RecordRing ring_;
-    int event_ = -1;
+    EventFlag woken_;
     Counter lost_;
     Counter pushed_;
     alignas(64) std::atomic<bool> reader_sleeps_{true};

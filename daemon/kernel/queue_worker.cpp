@@ -2,17 +2,16 @@
 #include "daemon/kernel/queue_worker.hpp"
 
 #include "daemon/clock.hpp"
+#include "daemon/event_flag.hpp"
 #include "daemon/kernel/netlink_socket.hpp"
 #include "daemon/kernel/packet_tap.hpp"
 #include "daemon/kernel/queue_message.hpp"
 #include "daemon/kernel/queue_status.hpp"
-#include "daemon/kernel/verdict_runs.hpp"
+#include "daemon/kernel/receive_slots.hpp"
 
 #include <linux/netlink.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -25,7 +24,6 @@
 #include <string>
 #include <system_error>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 
 /// What a held and released fragment of 1480 octets costs, and where:
@@ -48,60 +46,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Above 64 a batch gains nothing and delays its first verdict.
-constexpr std::size_t slot_count = 64;
-/// A whole packet of 65531 octets with its attributes. 576 octets over a multiple of the page, so
-/// that the slots' beginnings do not all fall into the same lines of the cache.
-constexpr std::size_t slot_bytes = (std::size_t{64} << 10) + 512 + 64;
 /// While packets keep coming the reader of observations is woken so often: the tracker waits for
 /// 50 ms whether anything older comes, and a wake costs as much as a fragment's verdict.
 constexpr Duration wake_pause = 5ms;
 /// The loop turns at least this often, for the watchdog.
 constexpr Duration longest_sleep = 500ms;
-
-class EventFlag {
-public:
-    EventFlag() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-        if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
-    }
-    ~EventFlag() { ::close(descriptor_); }
-    EventFlag(const EventFlag&) = delete;
-    EventFlag& operator=(const EventFlag&) = delete;
-    [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-    void raise() const noexcept { ::eventfd_write(descriptor_, 1); }
-    void lower() const noexcept {
-        eventfd_t ignored = 0;
-        ::eventfd_read(descriptor_, &ignored);
-    }
-
-private:
-    int descriptor_;
-};
-
-/// Where a batch of datagrams is received.
-class Slots {
-public:
-    Slots() : bytes_(new std::uint8_t[slot_count * slot_bytes]) { // pages come when they are used
-        for (std::size_t i = 0; i < slot_count; ++i) {
-            pieces_[i] = {bytes_.get() + i * slot_bytes, slot_bytes};
-            messages_[i].msg_hdr.msg_iov = &pieces_[i];
-            messages_[i].msg_hdr.msg_iovlen = 1;
-        }
-    }
-    /// Out: how many arrived, or -1 with errno set
-    int receive(int socket) noexcept {
-        return ::recvmmsg(socket, messages_.data(), slot_count, MSG_DONTWAIT, nullptr);
-    }
-    [[nodiscard]] Bytes datagram(std::size_t i) const noexcept {
-        return {bytes_.get() + i * slot_bytes,
-                std::min<std::size_t>(messages_[i].msg_len, slot_bytes)};
-    }
-
-private:
-    std::unique_ptr<std::uint8_t[]> bytes_;
-    std::array<iovec, slot_count> pieces_{};
-    std::array<mmsghdr, slot_count> messages_{};
-};
 
 void ask(const NetlinkSocket& socket,
          const std::vector<std::uint8_t>& request,
@@ -177,32 +126,19 @@ private:
     void take(const VerdictRefused& refused);
     void count_id(PacketId id);
     void answer(TimePoint read);
-    void add_verdict(const Decision& decision);
-    void end_run();
     void wake_reader(TimePoint now);
-    [[nodiscard]] std::optional<std::uint32_t> mark_of(const Decision& decision);
-    void send_verdicts();
     void sleep();
     void let_all_go();
 
     const Clock& clock_;
     std::optional<NetlinkSocket> socket_;
     EventFlag woken_;
-    Slots slots_;
+    ReceiveSlots slots_;
+    VerdictSender verdicts_;
     GateOutput output_;
-    VerdictBatch batch_;
-    VerdictRuns runs_;
-    /// Verdicts that go out as one message.
-    struct Run {
-        std::uint32_t packets = 0;
-        PacketId last;
-        std::optional<std::uint32_t> mark;
-    } run_;
     InterfaceDomainsPointer domains_ = std::make_shared<const InterfaceDomains>();
     std::shared_ptr<PacketTap> tap_; ///< null unless captures are wanted
-    /// Marks of waiting packets that came with one; empty where no mark is configured.
-    std::unordered_map<std::uint32_t, std::uint32_t> marks_;
-    bool unread_ = false; ///< observations were written since the reader was woken
+    bool unread_ = false;            ///< observations were written since the reader was woken
     TimePoint woken_reader_;
     std::uint64_t looked_ns_ = 0; ///< the clock, some time before the socket is read
     std::uint64_t ids_ = 0;       ///< given out by the kernel, as far as seen
@@ -220,7 +156,8 @@ QueueWorker::State::State(const QueueSettings& wanted,
                           std::array<std::uint8_t, 16> seed,
                           const Clock& clock)
     : settings(wanted), observations(wanted.observation_bytes), gate(std::move(policy), seed),
-      clock_(clock), socket_(NETLINK_NETFILTER), batch_(wanted.number) {
+      clock_(clock), socket_(NETLINK_NETFILTER),
+      verdicts_(*socket_, wanted.number, wanted.mark, counters) {
     bind();
 }
 
@@ -270,14 +207,14 @@ void QueueWorker::State::run() {
     while (!stopping_) {
         if (has_pending_.load(std::memory_order_acquire)) take_commands();
         const std::size_t got = turn();
-        if (got < slot_count && !stopping_) sleep();
+        if (got < ReceiveSlots::count && !stopping_) sleep();
     }
     let_all_go();
 }
 
 /// Reads one batch and answers what it decided. Out: datagrams read
 std::size_t QueueWorker::State::turn() {
-    runs_.begin_turn();
+    verdicts_.begin_turn();
     const int got = slots_.receive(socket_->descriptor());
     const TimePoint now = clock_.now();
     counters.beat_ns.set(static_cast<std::uint64_t>(now.time_since_epoch().count()));
@@ -303,7 +240,7 @@ std::size_t QueueWorker::State::turn() {
             take(*refused);
         } else {
             counters.unreadable.add();
-            runs_.stop();
+            verdicts_.distrust();
         }
     }
     const auto deadline = gate.next_deadline();
@@ -314,9 +251,8 @@ std::size_t QueueWorker::State::turn() {
 
 void QueueWorker::State::take(const QueuedPacket& packet, TimePoint now) {
     count_id(packet.id);
-    runs_.read(packet.id);
+    verdicts_.read(packet);
     if (tap_) tap_->push({now, packet.bytes, packet.packet_bytes});
-    if (settings.mark && packet.mark != 0) marks_[packet.id.value] = packet.mark;
     gate.feed({.id = packet.id,
                .bytes = packet.bytes,
                .leg = Leg::prerouting,
@@ -331,7 +267,7 @@ void QueueWorker::State::take(const VerdictRefused& refused) {
     if (refused.error == 0) return; // an acknowledgement nobody asked for
     if (refused.error != ENOENT) {
         counters.other_errors.add();
-        runs_.stop();
+        verdicts_.distrust();
         return;
     }
     counters.vanished.add(refused.packets);
@@ -348,64 +284,13 @@ void QueueWorker::State::count_id(PacketId id) {
     counters.socket_missed.set(ids_ - std::min(ids_, counters.received.get()));
 }
 
-std::optional<std::uint32_t> QueueWorker::State::mark_of(const Decision& decision) {
-    if (!settings.mark) return std::nullopt;
-    std::uint32_t old = 0;
-    if (const auto known = marks_.find(decision.packet.value); known != marks_.end()) {
-        old = known->second;
-        marks_.erase(known);
-    }
-    if (decision.verdict != Verdict::accept && decision.verdict != Verdict::replace)
-        return std::nullopt;
-    // The mark exempts from the firewall's own rules: it is for IKE that was found in order alone.
-    if (decision.packet_class != PacketClass::ike || decision.reason != Reason::none)
-        return std::nullopt;
-    return (old & ~settings.mark->mask) | (settings.mark->value & settings.mark->mask);
-}
-
-void QueueWorker::State::add_verdict(const Decision& decision) {
-    Verdict verdict = decision.verdict;
-    if (decision.replacement.size() > VerdictBatch::max_replacement) {
-        // An attribute cannot carry it. The carrier alone would be a torn datagram.
-        counters.send_failures.add();
-        verdict = Verdict::drop;
-    }
-    const auto mark = mark_of(decision);
-    const bool joins = runs_.answered(decision.packet) && verdict == Verdict::accept;
-    if (run_.packets > 0 && (!joins || run_.mark != mark)) end_run();
-    if (joins) {
-        run_ = {run_.packets + 1, decision.packet, mark};
-        return;
-    }
-    const Bytes replacement = verdict == Verdict::replace ? decision.replacement : Bytes{};
-    if (batch_.add(decision.packet, verdict, mark, replacement)) return;
-    send_verdicts();
-    const bool added = batch_.add(decision.packet, verdict, mark, replacement);
-    assert(added);
-}
-
-void QueueWorker::State::end_run() {
-    const auto add = [this] {
-        return run_.packets == 1 ? batch_.add(run_.last, Verdict::accept, run_.mark, {})
-                                 : batch_.add_run(run_.last, run_.packets, run_.mark);
-    };
-    if (run_.packets == 0) return;
-    if (!add()) {
-        send_verdicts();
-        const bool added = add();
-        assert(added);
-    }
-    run_ = {};
-}
-
 void QueueWorker::State::answer(TimePoint read) {
     const std::size_t decided = output_.decisions.size();
     // Before the verdicts: the answer to what they let through comes as a copy, and its reader must
     // find the request here, even if this thread is held up in between.
     for (const auto& observation : output_.observations) observations.push(observation);
-    for (const auto& decision : output_.decisions) add_verdict(decision);
-    end_run();
-    if (!batch_.empty()) send_verdicts();
+    for (const auto& decision : output_.decisions) verdicts_.add(decision);
+    verdicts_.flush();
     if (decided > 0) {
         const Duration latency = clock_.now() - read;
         counters.latency[latency_bucket(latency)].add(decided);
@@ -415,32 +300,6 @@ void QueueWorker::State::answer(TimePoint read) {
     if (unread_ && (read - woken_reader_ >= wake_pause || observations.is_filling()))
         wake_reader(read);
     if (decided > 0 || !output_.observations.empty()) output_.clear();
-}
-
-void QueueWorker::State::send_verdicts() {
-    counters.verdict_sends.add();
-    if (const auto error = socket_->send(batch_.bytes())) {
-        // The kernel took none of them: each by itself, so that none waits for ever. Behind one
-        // that it would not take no run may follow: it would answer that one, too.
-        Bytes left = batch_.bytes();
-        bool failed = false;
-        while (!left.empty()) {
-            const std::size_t size = message_bytes(left);
-            const std::size_t packets = message_packets(left);
-            counters.verdict_sends.add();
-            if ((failed && packets > 1) || socket_->send(left.first(size))) {
-                counters.send_failures.add(packets);
-                failed = true;
-                runs_.stop();
-            } else {
-                counters.verdicts_sent.add(packets);
-            }
-            left = left.subspan(size);
-        }
-    } else {
-        counters.verdicts_sent.add(batch_.count());
-    }
-    batch_.clear();
 }
 
 void QueueWorker::State::wake_reader(TimePoint now) {
