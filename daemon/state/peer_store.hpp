@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/state/peer_file.hpp"
 #include "plugin/address.hpp"
 #include "plugin/counter.hpp"
 #include "plugin/peer.hpp"
@@ -9,18 +10,14 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace ikefrag {
 
-/// What an address could do, from when on.
-using CapabilityHistory = std::map<TimePoint, Fragmentation>;
-
 /// What was learned of peers, kept over restarts in `peers.db` (SQLite, WAL; schema:
-/// peer_store.cpp).
+/// peer_file.cpp).
 ///
 /// The observation thread hands over what changed; a thread of the store writes it in batches, so
 /// that a slow or full disk never delays anything. What cannot be written waits, newest state per
