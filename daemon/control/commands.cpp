@@ -2,14 +2,11 @@
 #include "daemon/control/commands.hpp"
 
 #include "daemon/clock.hpp"
-#include "daemon/control/arguments.hpp"
+#include "daemon/control/asked.hpp"
 #include "daemon/control/status.hpp"
 #include "daemon/explain/explain.hpp"
 #include "daemon/json/json.hpp"
 #include "daemon/metrics/collector.hpp"
-#include "daemon/observer/daemon.hpp"
-#include "daemon/recorder/attempt_file.hpp"
-#include "daemon/recorder/recorder.hpp"
 #include "daemon/report/report.hpp"
 #include "daemon/state/peer_store.hpp"
 #include "daemon/version.hpp"
@@ -19,66 +16,47 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <functional>
+#include <vector>
 
 namespace ikefrag {
 namespace {
 
 namespace json = boost::json;
 
-struct Asked {
-    Daemon& daemon;
-    const MetricsCollector& metrics;
-    ControlArguments arguments;
-
-    [[nodiscard]] const Tracker& tracker() const { return daemon.parts().tracker; }
-    /// Index of a server's name; `policy.servers.size()`: unlisted.
-    [[nodiscard]] std::optional<std::size_t> find_server(const std::string& name) const {
-        const auto& servers = daemon.policy().servers;
-        for (std::size_t i = 0; i < servers.size(); ++i)
-            if (servers[i].name == name) return i;
-        if (name == "unlisted") return servers.size();
-        return std::nullopt;
-    }
-};
-
-Failure<ControlError> refuse(ControlFault fault, std::string message) {
-    return fail(ControlError{fault, std::move(message), {}});
+/// Index of a server's name; as many as there are servers: unlisted.
+std::optional<std::size_t> find_server(const Asked& asked, const std::string& name) {
+    const auto& servers = asked.daemon.policy().servers;
+    for (std::size_t i = 0; i < servers.size(); ++i)
+        if (servers[i].name == name) return i;
+    if (name == "unlisted") return servers.size();
+    return std::nullopt;
 }
 
-/// The newest `limit` rows of those that fit, newest first.
-class Newest {
-public:
-    explicit Newest(std::size_t limit) : limit_(limit) {}
-    void add(json::object row) {
-        rows_.push_front(std::move(row));
-        if (rows_.size() <= limit_) return;
-        rows_.pop_back();
-        ++more_;
-    }
-    /// Counts a row that is not worth being made into JSON: older than all of a full list.
-    [[nodiscard]] json::object take(std::string_view name) {
-        json::array list;
-        for (auto& row : rows_) list.push_back(std::move(row));
-        json::object out;
-        out["format"] = 1;
-        out[name] = std::move(list);
-        out["more"] = more_;
-        return out;
-    }
-
-private:
-    std::size_t limit_;
-    std::uint64_t more_ = 0;
-    std::deque<json::object> rows_;
-};
+/// The newest `limit` of those that fit, newest first. Two walks, oldest first: only what is shown
+/// is made into JSON.
+template <class Walk, class Fits>
+json::object newest(std::string_view name, std::size_t limit, Walk walk, Fits fits) {
+    std::size_t count = 0;
+    walk([&](const auto& row) { count += fits(row) ? 1u : 0u; });
+    const auto skipped = count > limit ? count - limit : 0;
+    std::vector<json::value> rows;
+    std::size_t position = 0;
+    walk([&](const auto& row) {
+        if (fits(row) && position++ >= skipped) rows.push_back(to_json(row));
+    });
+    json::object out;
+    out["format"] = 1;
+    out[name] = json::array(rows.rbegin(), rows.rend());
+    out["more"] = skipped;
+    return out;
+}
 
 /// Index of the server asked for, or what is wrong with the name.
 Result<std::optional<std::size_t>, ControlError>
 wanted_server(const Asked& asked, const std::optional<std::string>& name) {
     if (!name) return std::optional<std::size_t>();
-    const auto found = asked.find_server(*name);
+    const auto found = find_server(asked, *name);
     if (!found) return refuse(ControlFault::not_found, "there is no server of that name");
     return std::optional<std::size_t>(found);
 }
@@ -116,26 +94,16 @@ ControlResult answer_handshakes(Asked& asked) {
     const auto limit = arguments.limit();
     if (auto error = arguments.error()) return fail(std::move(*error));
     if (!server) return fail(server.error());
-    // Two walks: only the newest are made into JSON.
-    std::size_t count = 0;
-    const auto fits = [&](const Handshake& handshake) {
-        return (!address || handshake.client.address == *address ||
-                handshake.server.address == *address) &&
-               is_of_server(asked, *server, handshake.server_index) &&
-               (!outcome || handshake.outcome == *outcome);
-    };
-    asked.tracker().for_each_handshake([&](const Handshake& handshake) {
-        if (fits(handshake)) ++count;
-    });
-    const auto skipped = count > limit ? count - limit : 0;
-    Newest rows(limit);
-    std::size_t position = 0;
-    asked.tracker().for_each_handshake([&](const Handshake& handshake) {
-        if (fits(handshake) && position++ >= skipped) rows.add(to_json(handshake));
-    });
-    auto result = rows.take("handshakes");
-    result["more"] = skipped;
-    return result;
+    return newest(
+        "handshakes",
+        limit,
+        [&](const auto& take) { asked.tracker().for_each_handshake(take); },
+        [&](const Handshake& handshake) {
+            return (!address || handshake.client.address == *address ||
+                    handshake.server.address == *address) &&
+                   is_of_server(asked, *server, handshake.server_index) &&
+                   (!outcome || handshake.outcome == *outcome);
+        });
 }
 
 ControlResult answer_peers(Asked& asked) {
@@ -206,16 +174,16 @@ ControlResult answer_diagnoses(Asked& asked) {
     const auto limit = arguments.limit();
     if (auto error = arguments.error()) return fail(std::move(*error));
     if (!server) return fail(server.error());
-    Newest rows(limit);
-    asked.tracker().for_each_finding([&](const Finding& finding) {
-        const bool fits =
-            (!address || finding.client == *address || finding.server == *address) &&
-            is_of_server(asked, *server, finding.server_index) &&
-            (!kind || (finding.diagnosis != nullptr && finding.diagnosis->kind == *kind)) &&
-            (!open || !finding.closed);
-        if (fits) rows.add(to_json(finding));
-    });
-    return rows.take("diagnoses");
+    return newest(
+        "diagnoses",
+        limit,
+        [&](const auto& take) { asked.tracker().for_each_finding(take); },
+        [&](const Finding& finding) {
+            return (!address || finding.client == *address || finding.server == *address) &&
+                   is_of_server(asked, *server, finding.server_index) &&
+                   (!kind || (finding.diagnosis != nullptr && finding.diagnosis->kind == *kind)) &&
+                   (!open || !finding.closed);
+        });
 }
 
 ControlResult answer_explain(Asked& asked) {
@@ -249,7 +217,7 @@ ControlResult answer_report(Asked& asked) {
     ReportInput input;
     input.mask = arguments.flag("mask");
     if (auto error = arguments.error()) return fail(std::move(*error));
-    if (server && !asked.find_server(*server))
+    if (server && !find_server(asked, *server))
         return refuse(ControlFault::not_found, "there is no server of that name");
     const auto now = asked.daemon.parts().clock.now();
     std::optional<TimePoint> from;
@@ -327,93 +295,6 @@ ControlResult answer_forget(Asked& asked) {
         {"format",    1                            },
         {"forgotten", asked.daemon.forget(*address)}
     };
-}
-
-json::array captures_json(const CaptureStore& store) {
-    json::array list;
-    for (const auto& file : store.list()) {
-        const auto name = parse_capture_name(file.name);
-        if (!name) continue;
-        list.push_back({
-            {"name",          file.name          },
-            {"bytes",         file.bytes         },
-            {"time",          name->time         },
-            {"client",        name->client       },
-            {"initiator_spi", name->initiator_spi},
-            {"diagnosis",     name->diagnosis    }
-        });
-    }
-    return list;
-}
-
-std::string hex(std::string_view bytes) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * bytes.size());
-    for (const char c : bytes) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        (text += digits[byte >> 4]) += digits[byte & 15];
-    }
-    return text;
-}
-
-ControlResult capture_content(const std::string& name, std::string_view content) {
-    return json::object{
-        {"name",    json_text(name)},
-        {"content", hex(content)   }
-    };
-}
-
-ControlResult get_capture(Asked& asked, const std::string& name) {
-    const auto content = asked.daemon.parts().recorder.store().read(name);
-    if (!content) return refuse(ControlFault::not_found, "there is no capture of that name");
-    return capture_content(name, *content);
-}
-
-/// The latest attempt of an address or SPI, as far as its packets are kept.
-ControlResult take_capture(Asked& asked, const std::string& text) {
-    auto& recorder = asked.daemon.parts().recorder;
-    if (!recorder.enabled())
-        return refuse(ControlFault::failure, "captures are switched off: ikefragctl capture on");
-    const auto target = parse_explain_target(text);
-    if (!target)
-        return refuse(ControlFault::usage,
-                      "argument target: expected an address or an SPI of 16 hex digits");
-    const auto attempts = find_attempts(asked.tracker(), asked.daemon.policy(), *target);
-    const auto newest = std::ranges::max_element(
-        attempts, {}, [](const Attempt& attempt) { return attempt.handshake.first_time; });
-    if (newest == attempts.end())
-        return refuse(ControlFault::not_found, "no handshake of that address or SPI is known");
-    const auto* cause = headline_finding(*newest);
-    const auto content = recorder.file_of(
-        newest->handshake, cause, newest->server_name, asked.daemon.parts().clock.now());
-    if (content.empty())
-        return refuse(ControlFault::not_found, "no packet of that handshake is kept any more");
-    return capture_content(attempt_file_name(newest->handshake, cause, recorder.masks()), content);
-}
-
-ControlResult answer_capture(Asked& asked) {
-    auto& recorder = asked.daemon.parts().recorder;
-    const auto action = asked.arguments.text("action").value_or("list");
-    const auto name = asked.arguments.text("name");
-    const auto target = asked.arguments.text("target");
-    if (auto error = asked.arguments.error()) return fail(std::move(*error));
-    if (action == "get" || action == "take") {
-        const auto& what = action == "get" ? name : target;
-        if (!what)
-            return refuse(ControlFault::usage,
-                          action == "get" ? "argument name is missing"
-                                          : "argument target is missing");
-        return action == "get" ? get_capture(asked, *what) : take_capture(asked, *what);
-    }
-    if (action == "on" || action == "off")
-        recorder.enable(action == "on");
-    else if (action != "list")
-        return refuse(ControlFault::usage, "argument action: expected list, get, take, on or off");
-    auto result = capture_json(recorder);
-    result["format"] = 1;
-    result["captures"] = captures_json(recorder.store());
-    return result;
 }
 
 struct Command {
