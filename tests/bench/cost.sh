@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a hostile fragment costs, whatever is held: instructions counted by callgrind with 100 to 100 000 datagrams open
-# (limits raised), flat within a tenth; and resident memory under ten million fragments, at most table_bytes and 5 %.
+# (limits raised), flat within a tenth; what a message costs in the tracker; and resident memory under ten million fragments,
+# at most table_bytes and 5 %.
 #   tests/bench/cost.sh [FRAGMENTS=10000000]
 # Needs valgrind. Programs come from the release build (IKEFRAG_BUILD: another).
 set -uo pipefail
@@ -11,7 +12,7 @@ if ! command -v valgrind > /dev/null; then
     echo "skip cost — valgrind is not installed"
     exit 77
 fi
-if [ -f "$build/build.ninja" ]; then cmake --build "$build" --target hostile > /dev/null || exit 1; fi
+if [ -f "$build/build.ninja" ]; then cmake --build "$build" --target hostile tracker_bench > /dev/null || exit 1; fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -40,6 +41,16 @@ for open in 100 1000 10000 100000; do
         failed=1
     fi
 done
+# A whole message in the tracker, over healthy handshakes of ten messages.
+messages=64000
+if valgrind --tool=callgrind --callgrind-out-file="$folder/tracker" "$build/tests/bench/tracker_bench" loop $messages > "$folder/tracker.log" 2>&1; then
+    each=$(awk -v n=$messages '/^summary:|^totals:/ { total = $2 } END { printf "%.0f", total / n }' "$folder/tracker")
+    echo "ok cost: $each instructions a message in the tracker"
+else
+    tail -n 3 "$folder/tracker.log"
+    echo "FAIL cost — nothing was measured of the tracker"
+    failed=1
+fi
 if text=$("$build/tests/bench/hostile" rss "${1:-10000000}"); then
     echo "ok memory: $text"
 else

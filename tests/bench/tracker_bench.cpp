@@ -3,7 +3,7 @@
 //
 // time: ns a whole message over healthy handshakes of 10 messages, feed to events taken
 // flood: ns a message of IKE_SA_INIT from sources that never come back
-// memory: bytes a live handshake (timeline counted apart), bytes a peer
+// memory: bytes a live handshake (timeline counted apart) of three kinds, bytes a peer
 // loop: `time` without clocks, for callgrind: instructions a message = total / messages
 #include "plugin/tracker.hpp"
 
@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <malloc.h>
 #include <memory>
 #include <string_view>
@@ -150,56 +151,85 @@ void run_flood(std::size_t messages) {
 
 std::size_t allocated() { return mallinfo2().uordblks + mallinfo2().hblkhd; }
 
-void run_memory() {
-    const auto pattern = healthy();
-    {
-        constexpr std::uint32_t count = 50'000;
-        const auto before = allocated();
-        auto tracker = make_tracker();
-        TimePoint now = start;
-        for (std::size_t step = 0; step < 3; ++step) {
-            auto bytes = pattern[step].bytes;
-            for (std::uint32_t i = 0; i < count; ++i) {
-                number(bytes, i);
-                const auto client = client_of(i % 100);
-                tracker.feed(pattern[step].by_client ? shown(bytes, client, server, now)
-                                                     : shown(bytes, server, client, now));
-                now += 10us;
-                if (i % 64 == 0) {
-                    tracker.expire(now);
-                    (void)tracker.take_events();
-                }
-            }
+/// What a handshake in progress has sent so far.
+struct Kind {
+    const char* name;
+    /// The messages of handshake number `i`, before its SPI is written into them.
+    std::function<std::vector<Pattern>(std::uint32_t i)> messages;
+};
+
+std::vector<Kind> kinds() {
+    const auto opening = healthy();
+    const auto begun = std::vector<Pattern>(opening.begin(), opening.begin() + 3);
+    auto in_fragments = std::vector<Pattern>(opening.begin(), opening.begin() + 2);
+    for (std::uint16_t number = 1; number <= 4; ++number)
+        in_fragments.push_back({IkeBuilder::v2(35)
+                                    .spis(spi("0011223344556677"), spi("8899aabbccddeeff"))
+                                    .id(1)
+                                    .from_initiator()
+                                    .skf(number, 5, 1200, number)
+                                    .build()});
+    const auto unlike = [](std::uint32_t i) {
+        auto message = IkeBuilder::v2(34).spis(spi("0011223344556677")).from_initiator();
+        message.key_exchange();
+        for (std::uint32_t vendor = 0; vendor < 8; ++vendor)
+            message.vendor(noise(20, i * 8 + vendor));
+        return std::vector<Pattern>{{message.build()}};
+    };
+    return {
+        {"alike, IKE_AUTH whole",                    [=](std::uint32_t) { return begun; }       },
+        {"alike, four of five SKF fragments",        [=](std::uint32_t) { return in_fragments; }},
+        {"hostile: no two have the same vendor IDs", unlike                                     },
+    };
+}
+
+void run_handshake_memory(const Kind& kind) {
+    constexpr std::uint32_t count = 50'000;
+    const auto before = allocated();
+    auto tracker = make_tracker();
+    TimePoint now = start;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto client = client_of(i % 100);
+        for (auto& [bytes, by_client] : kind.messages(i)) {
+            number(bytes, i);
+            tracker.feed(by_client ? shown(bytes, client, server, now)
+                                   : shown(bytes, server, client, now));
+            now += 10us;
         }
-        now += 60ms;
-        tracker.expire(now);
-        (void)tracker.take_events();
-        std::size_t timeline = 0;
-        tracker.for_each_handshake([&timeline](const Handshake& handshake) {
-            timeline += handshake.messages.capacity() * sizeof(MessageRecord);
-        });
-        const auto all = allocated() - before;
-        std::printf("memory: %zu handshakes in progress: %zu bytes each, %zu of it timeline\n",
-                    tracker.handshakes_in_progress(),
-                    all / count,
-                    timeline / count);
-    }
-    {
-        constexpr std::uint32_t count = 100'000;
-        const auto before = allocated();
-        auto tracker = make_tracker(16);
-        for (std::uint32_t i = 0; i < count; ++i) {
-            Peer peer;
-            peer.address = client_of(i).address;
-            peer.vendor = "strongswan";
-            tracker.restore_peer(peer);
+        if (i % 64 == 0) {
+            tracker.expire(now);
+            (void)tracker.take_events();
         }
-        const auto all = allocated() - before;
-        std::printf("memory: %zu peers: %zu bytes each, %.1f MiB\n",
-                    tracker.peer_count(),
-                    all / count,
-                    double(all) / (1 << 20));
     }
+    now += 60ms;
+    tracker.expire(now);
+    (void)tracker.take_events();
+    std::size_t timeline = 0;
+    tracker.for_each_handshake([&timeline](const Handshake& handshake) {
+        timeline += handshake.messages.capacity() * sizeof(MessageRecord);
+    });
+    std::printf("memory: %zu handshakes in progress, %s: %zu bytes each, %zu of it timeline\n",
+                tracker.handshakes_in_progress(),
+                kind.name,
+                (allocated() - before) / count,
+                timeline / count);
+}
+
+void run_peer_memory() {
+    constexpr std::uint32_t count = 100'000;
+    const auto before = allocated();
+    auto tracker = make_tracker(16);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        Peer peer;
+        peer.address = client_of(i).address;
+        peer.vendor = "strongswan";
+        tracker.restore_peer(peer);
+    }
+    const auto all = allocated() - before;
+    std::printf("memory: %zu peers: %zu bytes each, %.1f MiB\n",
+                tracker.peer_count(),
+                all / count,
+                double(all) / (1 << 20));
 }
 
 } // namespace
@@ -212,7 +242,8 @@ int main(int argc, char** argv) {
     } else if (what == "flood") {
         run_flood(count);
     } else if (what == "memory") {
-        run_memory();
+        for (const auto& kind : kinds()) run_handshake_memory(kind);
+        run_peer_memory();
     } else if (what == "loop") {
         auto tracker = make_tracker();
         std::printf("loop: %zu messages\n", play(tracker, count));
