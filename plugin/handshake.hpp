@@ -227,9 +227,10 @@ struct Handshake {
     bool half_view = false;  ///< answers take another way
     bool esp_seen = false;
     bool init_answered = false; ///< a response with SA, KE and Nonce came (v1: the second message)
-    bool muted = false;         ///< copies were lost, or we had just started
-    bool proven = false;        ///< the client showed that it receives (DESIGN §9)
-    bool probe = false;         ///< our own `ikefragctl probe`
+    /// Copies were lost, we had just started, or this server's answers take another way.
+    bool muted = false;
+    bool proven = false; ///< the client showed that it receives (DESIGN §9)
+    bool probe = false;  ///< our own `ikefragctl probe`
 };
 
 } // namespace ikefrag

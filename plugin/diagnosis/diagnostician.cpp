@@ -20,7 +20,6 @@ namespace {
 /// so that a flood of repeats on one SPI costs no more than a few.
 constexpr Duration look_pause = std::chrono::milliseconds(250);
 constexpr Duration look_burst = 12 * look_pause;
-constexpr Duration half_view_mute = std::chrono::minutes(10);
 constexpr std::size_t max_watches = 65'536;
 
 constexpr std::array<Duration, 7> rungs_open{std::chrono::seconds(1),
@@ -116,7 +115,6 @@ void Diagnostician::State::keep_sums(const View& view, ServerSums& server) {
             auto& left = server.left[index(message.direction)];
             if (!left || *left < *message.left_time) left = *message.left_time;
         }
-    if (handshake.half_view) server.half_view_until = view.now + half_view_mute;
     if (handshake.mid_stream) return;
     auto& mark = server.mark(handshake.number, view.now);
     mark.time = handshake.first_time;

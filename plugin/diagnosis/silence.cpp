@@ -303,8 +303,7 @@ void find_stuck_intermediate(const Scene& scene, Drafts& out) {
 
 void find_silence(const Scene& scene, Drafts& out) {
     const auto& view = scene.view;
-    const auto& until = scene.server.half_view_until;
-    if (view.established || !view.silence_known || (until && view.now < *until)) return;
+    if (view.established || !view.silence_known) return;
     find_stuck_intermediate(scene, out);
     find_never_answered_init(scene, out);
     find_never_arrived(scene, out);

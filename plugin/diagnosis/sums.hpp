@@ -74,7 +74,6 @@ public:
     }
 
     TimePoint touched;
-    std::optional<TimePoint> half_view_until;     ///< answers of this server take another way
     std::optional<Told> offer_told;               ///< D01 by number of clients
     std::optional<Told> dead_told;                ///< D08
     std::optional<Told> order_told;               ///< D34

@@ -69,6 +69,9 @@ void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
         sighting.transport == Transport::cisco)
         follow_fragment(entry, sighting, sighting.repeat);
     if (sighting.unasked) return;
+    if (sighting.role == Role::response && !sighting.from_client &&
+        !entry.handshake.messages.empty())
+        note_answer(entry.handshake);
     follow_addresses(index, sighting);
     if (is_v1) {
         apply_v1(index, sighting);

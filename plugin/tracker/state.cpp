@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/tracker/state.hpp"
 
+#include "plugin/diagnosis/sums.hpp"
+
 #include <algorithm>
 #include <cassert>
 #include <chrono>
@@ -340,16 +342,25 @@ void Tracker::State::set_stage(Entry& entry, Stage stage) {
     if (entry.running_now) count_stage(entry, true);
 }
 
-TimePoint Tracker::State::server_muted_until(const Handshake& handshake) const {
-    const auto server = handshake.server_index ? std::uint64_t{*handshake.server_index}
-                                               : keys.of(handshake.server.address);
-    const auto found = half_view_until_.find(server);
-    return found == half_view_until_.end() ? TimePoint{} : found->second;
+std::uint64_t Tracker::State::server_key(const Handshake& handshake) const {
+    return handshake.server_index ? std::uint64_t{*handshake.server_index}
+                                  : keys.of(handshake.server.address);
 }
 
+TimePoint Tracker::State::server_muted_until(const Handshake& handshake) const {
+    if (half_views_.empty()) return {};
+    const auto found = half_views_.find(server_key(handshake));
+    if (found == half_views_.end()) return {};
+    const auto [oldest, newest] =
+        std::ranges::minmax_element(found->second, {}, &HalfViewSign::time);
+    const bool enough =
+        oldest->time != TimePoint{} && newest->time - oldest->time <= half_view_mutes;
+    return enough ? newest->time + half_view_mutes : TimePoint{};
+}
+
+/// Asked anew at each review: a server's mute goes when an answer of it is seen.
 void Tracker::State::mute_where_unsure(Entry& entry) {
     auto& handshake = entry.handshake;
-    if (handshake.muted) return;
     const auto began = handshake.first_time;
     const bool just_started = live_since && began < *live_since + start_mutes;
     const bool copies_lost = copies_lost_at_ && *copies_lost_at_ + loss_mutes >= began;
@@ -359,15 +370,28 @@ void Tracker::State::mute_where_unsure(Entry& entry) {
 /// A request presupposes an answer to the one before it. If we saw nothing of that, answers take
 /// another way, for this server maybe all of them. Once IKE_AUTH was answered, several requests
 /// may be on their way at once (RFC 7296 §2.3), and what came before mid-stream we cannot know.
+///
+/// Anyone can send such a request, from any address, with a responder SPI of his own making. So
+/// one of them speaks for its own handshake alone. For its server speak three from different
+/// client networks, and only as long as no answer of that server is seen (note_answer): whoever
+/// forges them against a server whose answers pass here has nothing of it, since the server
+/// answers their IKE_SA_INIT, and the next one of anybody else.
 void Tracker::State::doubt_view(Entry& entry, const Asked& before, TimePoint time) {
+    auto& handshake = entry.handshake;
     const bool unseen = before.any && !before.answered && !before.answer_part;
-    if (!unseen || entry.handshake.mid_stream || entry.handshake.auth_answered) return;
-    entry.handshake.half_view = true;
-    if (half_view_until_.size() >= max_half_view_servers) half_view_until_.clear();
-    const auto& handshake = entry.handshake;
-    const auto server = handshake.server_index ? std::uint64_t{*handshake.server_index}
-                                               : keys.of(handshake.server.address);
-    half_view_until_[server] = time + half_view_mutes;
+    if (!unseen || handshake.mid_stream || handshake.auth_answered) return;
+    handshake.half_view = true;
+    if (half_views_.size() >= max_half_view_servers) half_views_.clear();
+    auto& signs = half_views_[server_key(handshake)];
+    const auto network = keys.of(client_network_of(handshake.client.address).address);
+    auto sign = std::ranges::find(signs, network, &HalfViewSign::network);
+    if (sign == signs.end()) sign = std::ranges::min_element(signs, {}, &HalfViewSign::time);
+    *sign = {network, time};
+}
+
+/// A server of which we see an answer does not answer another way.
+void Tracker::State::note_answer(const Handshake& handshake) {
+    if (!half_views_.empty()) half_views_.erase(server_key(handshake));
 }
 
 // What others ask -------------------------------------------------------------------------------
@@ -400,7 +424,7 @@ void Tracker::State::set_policy(PolicyPointer next) {
         entry.peer.embedded = facts.embedded;
         count_peer(entry, true);
     });
-    half_view_until_.clear();
+    half_views_.clear();
     for (auto i = handshakes.first(); i != no_index; i = handshakes.at(i).created.after) {
         auto& entry = handshakes.at(i);
         entry.handshake.server_index = policy->server_of(entry.handshake.server.address);

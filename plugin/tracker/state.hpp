@@ -11,6 +11,7 @@
 #include "plugin/tracker/tally.hpp"
 #include "plugin/tracker/window.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -101,6 +102,8 @@ private:
     void set_stage(Entry& entry, Stage stage);
     void mute_where_unsure(Entry& entry);
     void doubt_view(Entry& entry, const Asked& before, TimePoint time);
+    void note_answer(const Handshake& handshake);
+    [[nodiscard]] std::uint64_t server_key(const Handshake& handshake) const;
     [[nodiscard]] TimePoint server_muted_until(const Handshake& handshake) const;
 
     // follow.cpp
@@ -168,6 +171,12 @@ private:
     };
     static bool join(Handshake& handshake, const Leaving& leaving);
 
+    /// A client network one of whose handshakes went on without an answer that we saw.
+    struct HalfViewSign {
+        std::uint64_t network = 0; ///< hash
+        TimePoint time;
+    };
+
     VendorTable vendors_;
     ReorderWindow window_;
     Slab<OpeningFacts> openings_;
@@ -181,7 +190,7 @@ private:
     std::vector<std::vector<MessageRecord>> spare_timelines_;
     std::deque<Leaving> leaving_;      ///< few, and none older than 100 ms
     std::vector<ServerTally> tallies_; ///< one for each configured server, then unlisted
-    std::unordered_map<std::uint64_t, TimePoint> half_view_until_; ///< by server
+    std::unordered_map<std::uint64_t, std::array<HalfViewSign, 3>> half_views_; ///< by server
     mutable TrackerTotals totals_;
     mutable std::vector<ExchangeTotals> server_totals_;
     mutable std::shared_ptr<const std::vector<IpAddress>> proven_;

@@ -171,6 +171,17 @@ def d07_ipfrag():
 
 
 @scenario
+def d07_after_forged_half_view():
+    """A stranger forges an IKE_SA_INIT and, before the server can answer, an IKE_AUTH. Five minutes later a client's IKE_AUTH is
+    unanswered: two packets with a spoofed source do not mute what is to be said of the server."""
+    forger = Story("d07forger", client="192.0.2.66")
+    theirs, forger.responder = forger.responder, b"\x01" * 8
+    forger.init().at(0.0002).auth(300)
+    forger.responder = theirs
+    return [forger.at(0.005).init_answer(), at(300, tries(Story("d07").agree(), (0.1, 1.1, 3.1, 7.1)))]
+
+
+@scenario
 def d07_not_when_slow_radius():
     """Three tries, and then an answer after 8 s: slow, not silent."""
     return [tries(Story("d07slow").agree(), (0.1, 1.1, 3.1)).at(8).answer().at(8.3).esp()]

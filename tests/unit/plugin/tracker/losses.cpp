@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 /// Datagrams that never became whole, ICMP errors, copies lost, and what they mute.
 using namespace ikefrag;
@@ -346,27 +348,64 @@ TEST_CASE("muted: what cannot be known is not said", "[tracker]") {
         script.end();
         CHECK_FALSE(script.handshake().muted);
     }
+    // Of three client networks; each goes on after an answer that we did not see.
+    const auto half_view = [&script](int network, Duration at) {
+        const auto client =
+            std::exchange(script.client, {address("192.0." + std::to_string(network) + ".7"), 500});
+        auto other = initiator;
+        other[0] = static_cast<std::uint8_t>(at / 1s);
+        other[7] = static_cast<std::uint8_t>(network);
+        script.at(at).from_client(sa_init_request(other));
+        script.at(at + 1s).from_client(encrypted_message(other, responder, {}));
+        script.client = client;
+    };
     SECTION("answers of this server take another way, for 10 minutes") {
-        const auto other = spi("aa11223344556677");
-        script.at(0s).from_client(sa_init_request(other));
-        script.at(1s).from_client(encrypted_message(other, responder, {}));
+        for (const int network : {1, 2, 3}) half_view(network, 0s);
         SECTION("within") {
             begin(script, 600s);
             script.end();
-            CHECK(script.handshakes()[1].muted);
-            CHECK_FALSE(script.handshakes()[1].half_view);
+            CHECK(script.handshakes()[3].muted);
+            CHECK_FALSE(script.handshakes()[3].half_view);
         }
         SECTION("after") {
             begin(script, 602s);
             script.end();
-            CHECK_FALSE(script.handshakes()[1].muted);
+            CHECK_FALSE(script.handshakes()[3].muted);
         }
         SECTION("another server") {
             script.server.address = address("203.0.113.99");
             begin(script, 100s);
             script.end();
-            CHECK_FALSE(script.handshakes()[1].muted);
+            CHECK_FALSE(script.handshakes()[3].muted);
         }
+        SECTION("not once an answer of it is seen") {
+            const auto third = spi("aa11223344556677");
+            script.at(100s).from_client(sa_init_request(third));
+            begin(script, 101s);
+            script.at(102s).from_server(sa_init_response(third, responder));
+            script.end();
+            for (const std::size_t i : {3u, 4u}) CHECK_FALSE(script.handshakes()[i].muted);
+        }
+        SECTION("an answer nobody asked for is none") {
+            script.at(100s).from_server(sa_init_response(spi("aa11223344556677"), responder));
+            begin(script, 101s);
+            script.end();
+            CHECK(script.handshakes()[4].muted);
+        }
+    }
+    SECTION("one network has no say over a whole server, however often it tries") {
+        for (const auto at : {0s, 20s, 40s, 60s}) half_view(1, at);
+        half_view(2, 70s);
+        begin(script, 100s);
+        script.end();
+        CHECK(script.handshakes().front().half_view);
+        CHECK_FALSE(script.handshakes().back().muted);
+    }
+    SECTION("nor have three over more than 10 minutes") {
+        for (const int network : {1, 2, 3}) half_view(network, network * 301s);
+        begin(script, 910s);
+        script.end();
+        CHECK_FALSE(script.handshakes()[3].muted);
     }
     SECTION("a server that never answered is not that case") {
         for (const auto at : {0s, 1s, 3s}) begin(script, at);
