@@ -150,7 +150,10 @@ void Tracker::State::apply_response(std::uint32_t index, const Sighting& sightin
     auto& asked = entry.asked[sighting.from_initiator ? 1 : 0];
     const bool is_current =
         asked.any && asked.message_id == header.message_id && asked.type == header.exchange_type;
-    if (!is_current) return;
+    if (!is_current) {
+        take_late_answer(index, sighting);
+        return;
+    }
     asked.answer_part = true;
     if (!sighting.whole || sighting.item.seen.refused || sighting.repeat) return;
     if (!asked.answered) reopen(index);
@@ -166,6 +169,37 @@ void Tracker::State::apply_response(std::uint32_t index, const Sighting& sightin
     }
 }
 
+/// The answer whose absence was doubted was only recorded behind the request that presupposes it:
+/// two points of capture, two clocks.
+void Tracker::State::take_late_answer(std::uint32_t index, const Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    const bool complete = sighting.whole && !sighting.item.seen.refused && !sighting.repeat;
+    if (!handshake.half_view || !complete) return;
+    const auto& asked = entry.asked[sighting.from_initiator ? 1 : 0];
+    const auto& messages = handshake.messages;
+    const auto before =
+        std::find_if(messages.rbegin(), messages.rend(), [&](const MessageRecord& record) {
+            const bool is_latest = record.exchange.message_id == asked.message_id &&
+                                   record.exchange.type == asked.type;
+            return record.role == Role::request && !is_latest &&
+                   record.from_initiator != sighting.from_initiator;
+        });
+    if (before == messages.rend() || before->exchange != sighting.exchange()) return;
+    reopen(index);
+    handshake.half_view = false;
+    if (sighting.from_initiator) return;
+    // The latest request still waits for its own.
+    const auto answer = entry.answer;
+    if (is_opening_exchange(2, sighting.facts.header.exchange_type)) {
+        take_init_answer(entry, sighting);
+    } else if (is_auth_exchange(sighting.facts.header.exchange_type)) {
+        take_auth_answer(entry, sighting);
+        entry.after_answer = true;
+    }
+    entry.answer = answer;
+}
+
 /// Only an answer with SA, KE and Nonce (on resumption: Nonce) tells what the server can do;
 /// COOKIE, INVALID_KE_PAYLOAD and their like do not (DIAGNOSES D01).
 void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
@@ -176,6 +210,8 @@ void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
                                    (notes.has(Note::sa) && notes.has(Note::ke)));
     if (is_real) {
         entry.answer = Answer::real;
+        // Whatever was asked before it.
+        handshake.half_view = false;
         handshake.init_answered = true;
         handshake.responder_spi = sighting.facts.header.responder_spi;
         learn_side(entry, sighting);
@@ -335,6 +371,8 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
         entry.answer = Answer::real;
         entry.tail_pending = false;
         handshake.init_answered = true;
+        // As many answers as can be: the one that was doubted came late.
+        if (entry.v1_messages[1] + 1 >= entry.v1_messages[0]) handshake.half_view = false;
     }
     const bool carries_identity = (header.exchange_type == v1_main_mode && count == 3) ||
                                   (header.exchange_type == v1_aggressive && count == 2);

@@ -132,6 +132,7 @@ private:
     void apply_response(std::uint32_t index, const Sighting& sighting);
     void apply_v1(std::uint32_t index, const Sighting& sighting);
     void apply_v1_informational(std::uint32_t index, const Sighting& sighting);
+    void take_late_answer(std::uint32_t index, const Sighting& sighting);
     void take_init_answer(Entry& entry, const Sighting& sighting);
     static void take_auth_answer(Entry& entry, const Sighting& sighting);
     void look_for_evidence(std::uint32_t index, const Sighting& sighting);

@@ -311,6 +311,40 @@ TEST_CASE("outcome: what is seen of it only in part", "[tracker]") {
              s.at(8ms).from_client(sa_init_request(initiator, {.cookie = noise(20, 3)}));
          },                                                                      Outcome::unknown,
          Basis::half_view     },
+        {"but the answer comes after all, recorded behind the IKE_AUTH",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(8ms + 100us).from_server(sa_init_response(initiator, responder));
+             s.at(10ms).from_server(server_answer(35, 1, 1400));
+             s.at(20ms).from_client(client_request(36, 2));
+         },                                                                      Outcome::established,
+         Basis::later_exchange},
+        {"but the answer comes after all, and IKE_AUTH is unanswered",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(8ms + 100us).from_server(sa_init_response(initiator, responder));
+         },                                                                      Outcome::failed,
+         Basis::unanswered    },
+        {"an EAP round's answer recorded behind the next request",
+         [](TrackerScript& s) {
+             agree(s);
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(20ms).from_client(client_request(35, 2));
+             s.at(20ms + 100us).from_server(server_answer(35, 1, 1400));
+             s.at(22ms).from_server(server_answer(35, 2, 260));
+             s.at(40ms).from_client(client_request(36, 3));
+         },                                                                      Outcome::established,
+         Basis::later_exchange},
+        {"the answer before the one that was doubted heals nothing",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(20ms).from_client(client_request(35, 2));
+             s.at(20ms + 100us).from_server(sa_init_response(initiator, responder));
+         },                                                                      Outcome::unknown,
+         Basis::half_view     },
         {"only answers",
          [](TrackerScript& s) {
              s.at(2ms).from_server(sa_init_response(initiator, responder));

@@ -165,6 +165,17 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
              s.at(2ms).from_client(key(1));
          },                                                          Outcome::unknown,
          Basis::half_view     },
+        {"message 2 recorded behind message 3",
+         [](TrackerScript& s) {
+             main_mode(s, 1);
+             s.at(2ms).from_client(key(1));
+             s.at(2ms + 100us).from_server(proposal(responder, Vid::fragmentation));
+             s.at(3ms).from_server(key(5));
+             s.at(4ms).from_client(identity(10));
+             s.at(5ms).from_server(identity(11));
+             s.at(10ms).from_client(later(32));
+         },                                                          Outcome::established,
+         Basis::later_exchange},
         {"aggressive mode, then QUICK_MODE",
          [](TrackerScript& s) {
              s.at(0ms).from_client(aggressive(1, {}));
