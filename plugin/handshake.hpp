@@ -121,10 +121,12 @@ struct MessageRecord {
     bool refused = false; ///< by our gate; `reason` says why
     Reason reason = Reason::none;
     bool retransmit = false; ///< DIAGNOSES §1.6
-    bool unasked = false;    ///< an answer to nothing asked, or not from where it was asked
-    bool marked = false;     ///< behind the non-ESP marker
-    bool first_seen = true;  ///< the first IP fragment came
-    bool last_seen = true;   ///< the last IP fragment came
+    /// Does not count: an answer to nothing asked, or not from where it was asked; an opening in a
+    /// running handshake from an address that is not its client's.
+    bool unasked = false;
+    bool marked = false;    ///< behind the non-ESP marker
+    bool first_seen = true; ///< the first IP fragment came
+    bool last_seen = true;  ///< the last IP fragment came
     bool reordered = false;
     std::uint16_t ip_fragments = 0;   ///< 0: one packet
     std::uint16_t skf_number = 0;     ///< or payload-132 number; 0: none

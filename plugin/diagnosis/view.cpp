@@ -205,7 +205,7 @@ View::View(const Handshake& attempt, const Policy& rules, TimePoint time, SpareS
     for (const auto& message : attempt.messages) {
         if (is_tail(message))
             (message.direction == Direction::to_server ? tails : answer_tails).push_back(&message);
-        if (!is_request(message) || is_tail(message)) continue;
+        if (!is_request(message) || is_tail(message) || message.unasked) continue;
         const auto key = key_of(message);
         const auto found = std::ranges::find(keys, key);
         if (found == keys.end()) {

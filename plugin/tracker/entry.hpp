@@ -44,11 +44,13 @@ struct Entry {
     std::uint32_t client_address = 0;  ///< hash of the client's latest address
     std::uint32_t client_endpoint = 0; ///< hash of its latest address and port
     std::uint32_t server_endpoint = 0;
+    std::uint32_t other_spi = 0;               ///< hash of another real answer's; 0: none came
     std::array<Asked, 2> asked;                ///< [began by the original responder]
     std::array<std::uint8_t, 2> v1_messages{}; ///< distinct whole ones, [from the responder]
     Answer answer = Answer::none;
     Basis evidence = Basis::none; ///< why it counts as established; none: it does not
     Stage stage = Stage::init;
+    Fragmentation other_fragmentation = Fragmentation::unknown; ///< by that other answer
     /// How its end is in the totals; in_progress: not yet.
     Outcome counted = Outcome::in_progress;
     bool running_now = false;

@@ -64,6 +64,11 @@ void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
     auto& entry = handshakes.at(index);
     const auto& facts = sighting.facts;
     const bool is_v1 = facts.header.major == 1;
+    if (sighting.from_client && sighting.from_initiator &&
+        is_stranger_opening(entry, facts.header, sighting.item.seen.source.address)) {
+        sighting.unasked = true;
+        return;
+    }
     if (sighting.role == Role::response) sighting.unasked = !answers_request(entry, sighting);
     if (sighting.transport == Transport::skf || sighting.transport == Transport::v1 ||
         sighting.transport == Transport::cisco)
@@ -82,6 +87,18 @@ void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
     }
 }
 
+/// Whether somebody else opens with this handshake's SPI. Once a real answer came, its client has
+/// no reason to begin anew from another address; whoever saw the SPI on the way may, and the server
+/// answers him.
+bool Tracker::State::is_stranger_opening(const Entry& entry,
+                                         const IkeHeader& header,
+                                         const IpAddress& source) const {
+    const bool opens = is_opening_exchange(header.major, header.exchange_type) &&
+                       (header.major == 2 ? !header.is_response() : is_zero(header.responder_spi));
+    return opens && entry.handshake.init_answered && source != entry.handshake.client.address &&
+           static_cast<std::uint32_t>(keys.of(source)) != entry.client_address;
+}
+
 bool Tracker::State::answers_request(const Entry& entry, const Sighting& sighting) const {
     const auto& messages = entry.handshake.messages;
     const auto& seen = sighting.item.seen;
@@ -89,6 +106,7 @@ bool Tracker::State::answers_request(const Entry& entry, const Sighting& sightin
     const bool is_v1 = exchange.version == 1;
     for (auto record = messages.rbegin(); record != messages.rend(); ++record) {
         if (record->from_initiator == sighting.from_initiator) continue;
+        if (record->role == Role::request && record->unasked) continue;
         // IKEv1's messages have no ids to match; the latest of the other side is what is answered.
         if (!is_v1 && (record->exchange != exchange || record->role != Role::request)) continue;
         if (record->source.port == 0) continue;
@@ -124,8 +142,7 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
             entry.after_answer = true;
     }
     asked.complete = asked.complete || (sighting.whole && !sighting.item.seen.refused);
-    if (is_zero(handshake.responder_spi) && !is_opening)
-        handshake.responder_spi = header.responder_spi;
+    if (!is_opening) choose_answer(entry, header);
     if (is_opening) {
         if (!sighting.repeat && sighting.from_initiator) learn_side(entry, sighting);
         return;
@@ -142,6 +159,23 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
         set_stage(entry, Stage::intermediate);
     }
     if (is_new) look_for_evidence(index, sighting);
+}
+
+/// Where several real answers came (two nodes of a cluster, a client that began anew), the client's
+/// next request tells by its responder SPI which of them it took.
+void Tracker::State::choose_answer(Entry& entry, const IkeHeader& header) {
+    auto& handshake = entry.handshake;
+    if (is_zero(handshake.responder_spi)) handshake.responder_spi = header.responder_spi;
+    if (header.responder_spi == handshake.responder_spi || entry.other_spi == 0 ||
+        !header.is_from_initiator() || short_hash(header.responder_spi) != entry.other_spi)
+        return;
+    auto& side = handshake.client_is_initiator ? handshake.server_side : handshake.client_side;
+    entry.other_spi = short_hash(std::exchange(handshake.responder_spi, header.responder_spi));
+    std::swap(side.fragmentation, entry.other_fragmentation);
+}
+
+std::uint32_t Tracker::State::short_hash(const Spi& spi) const {
+    return static_cast<std::uint32_t>(keys.of(spi, 2));
 }
 
 void Tracker::State::apply_response(std::uint32_t index, const Sighting& sighting) {
@@ -182,7 +216,7 @@ void Tracker::State::take_late_answer(std::uint32_t index, const Sighting& sight
         std::find_if(messages.rbegin(), messages.rend(), [&](const MessageRecord& record) {
             const bool is_latest = record.exchange.message_id == asked.message_id &&
                                    record.exchange.type == asked.type;
-            return record.role == Role::request && !is_latest &&
+            return record.role == Role::request && !record.unasked && !is_latest &&
                    record.from_initiator != sighting.from_initiator;
         });
     if (before == messages.rend() || before->exchange != sighting.exchange()) return;
@@ -201,7 +235,8 @@ void Tracker::State::take_late_answer(std::uint32_t index, const Sighting& sight
 }
 
 /// Only an answer with SA, KE and Nonce (on resumption: Nonce) tells what the server can do;
-/// COOKIE, INVALID_KE_PAYLOAD and their like do not (DIAGNOSES D01).
+/// COOKIE, INVALID_KE_PAYLOAD and their like do not (DIAGNOSES D01). Of several the first stands
+/// until the client takes another (choose_answer), of which only the latest is kept.
 void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
     const auto& notes = sighting.facts.notes;
     auto& handshake = entry.handshake;
@@ -212,8 +247,14 @@ void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
         entry.answer = Answer::real;
         // Whatever was asked before it.
         handshake.half_view = false;
+        const auto& spi = sighting.facts.header.responder_spi;
+        if (handshake.init_answered && spi != handshake.responder_spi) {
+            entry.other_spi = short_hash(spi);
+            entry.other_fragmentation = announced(sighting, Fragmentation::unknown);
+            return;
+        }
         handshake.init_answered = true;
-        handshake.responder_spi = sighting.facts.header.responder_spi;
+        handshake.responder_spi = spi;
         learn_side(entry, sighting);
     } else if (notes.has(Note::redirect)) {
         entry.answer = Answer::redirect;

@@ -121,7 +121,8 @@ void Tracker::State::follow_message(const MessageItem& item, TimePoint time, Leg
 
     auto record = record_of(sighting);
     record.unasked = sighting.unasked;
-    const bool counts_as_retransmit = sighting.repeat && record.skf_number <= 1;
+    const bool of_stranger = sighting.unasked && sighting.role == Role::request;
+    const bool counts_as_retransmit = sighting.repeat && record.skf_number <= 1 && !of_stranger;
     record.retransmit = counts_as_retransmit;
     append(entry, record);
     if (!leaving_.empty()) join_waiting(handshake);

@@ -155,7 +155,10 @@ void Tracker::State::apply_lost(
                                              earlier.exchange == record.exchange &&
                                              earlier.direction == record.direction;
                                   });
-    if (record.role == Role::response) {
+    if (item.facts && from_client && record.from_initiator &&
+        is_stranger_opening(entry, item.facts->header, lost.source)) {
+        record.unasked = true;
+    } else if (record.role == Role::response) {
         entry.asked[record.from_initiator ? 1 : 0].answer_part = true;
     } else if (!item.facts) {
         if (record.from_initiator) entry.tail_pending = true;
@@ -170,6 +173,8 @@ void Tracker::State::apply_lost(
             asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
             if (record.from_initiator) entry.answer = Answer::none;
         }
+        if (header.major == 2 && !is_opening_exchange(2, header.exchange_type))
+            choose_answer(entry, header);
         if (is_auth_exchange(header.exchange_type)) set_stage(entry, Stage::auth);
         if (from_client && handshake.init_answered &&
             header.responder_spi == handshake.responder_spi)

@@ -36,7 +36,7 @@ struct Sighting {
     Transport transport = Transport::whole;
     bool repeat = false;  ///< these bytes were seen before
     bool whole = true;    ///< makes its message complete: not a piece, or the last one
-    bool unasked = false; ///< an answer that does not count
+    bool unasked = false; ///< an answer, or a stranger's opening, that does not count
 
     [[nodiscard]] Direction direction() const noexcept {
         return from_client ? Direction::to_server : Direction::to_peer;
@@ -132,6 +132,10 @@ private:
     void apply_response(std::uint32_t index, const Sighting& sighting);
     void apply_v1(std::uint32_t index, const Sighting& sighting);
     void apply_v1_informational(std::uint32_t index, const Sighting& sighting);
+    void choose_answer(Entry& entry, const IkeHeader& header);
+    [[nodiscard]] std::uint32_t short_hash(const Spi& spi) const;
+    [[nodiscard]] bool
+    is_stranger_opening(const Entry& entry, const IkeHeader& header, const IpAddress& source) const;
     void take_late_answer(std::uint32_t index, const Sighting& sighting);
     void take_init_answer(Entry& entry, const Sighting& sighting);
     static void take_auth_answer(Entry& entry, const Sighting& sighting);

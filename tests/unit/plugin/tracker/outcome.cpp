@@ -485,3 +485,73 @@ TEST_CASE("outcome: an IKE_AUTH a day after an IKE_SA_INIT whose answer was not 
                                {"unnamed", 1}
     });
 }
+
+TEST_CASE("two real answers to IKE_SA_INIT: the client's next request tells which it took",
+          "[tracker]") {
+    const auto other = spi("8899aabbccddee66");
+    struct Case {
+        std::string name;
+        Spi taken;
+        Fragmentation fragmentation;
+    };
+    const Case cases[] = {
+        {"the first",  responder, Fragmentation::ike },
+        {"the second", other,     Fragmentation::none},
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            TrackerScript script;
+            agree(script);
+            script.at(4ms).from_server(
+                sa_init_response(initiator, other, {.fragmentation = false}));
+            script.at(8ms).from_client(encrypted_message(initiator, c.taken, {}));
+            script.at(10ms).from_server(encrypted_message(
+                initiator, c.taken, {.response = true, .from_initiator = false, .bytes = 1400}));
+            script.at(20ms).from_client(
+                encrypted_message(initiator, c.taken, {.exchange = 36, .id = 2, .bytes = 80}));
+            const auto handshake = script.end().handshake();
+            CHECK(handshake.outcome == Outcome::established);
+            CHECK(handshake.responder_spi == c.taken);
+            CHECK(handshake.server_side.fragmentation == c.fragmentation);
+            CHECK(handshake.proven);
+        }
+}
+
+TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing over",
+          "[tracker]") {
+    const auto theirs = spi("8899aabbccddee55");
+    const Endpoint stranger{address("198.51.100.99"), 500};
+    const auto open = [&](TrackerScript& script, Duration at, const ByteVector& request) {
+        script.at(at).send(stranger, script.server, request);
+        script.at(at + 1ms).send(script.server, stranger, sa_init_response(initiator, theirs));
+    };
+    SECTION("after the real answer") {
+        TrackerScript script;
+        agree(script);
+        SECTION("with bytes of its own") {
+            open(script, 5ms, sa_init_request(initiator, {.key_bytes = 64}));
+        }
+        SECTION("with the client's bytes") { open(script, 50ms, sa_init_request(initiator)); }
+        script.at(80ms).from_client(encrypted_message(initiator, responder, {}));
+        script.at(82ms).from_server(server_answer(35, 1, 1400));
+        script.at(90ms).from_client(client_request(36, 2));
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.outcome == Outcome::established);
+        CHECK(handshake.responder_spi == responder);
+        CHECK(handshake.client == script.client);
+        CHECK(handshake.client_addresses == 1);
+        CHECK(handshake.retransmits == 0);
+        CHECK(script.tracker.peer_count() == 2);
+    }
+    SECTION("before it: it may be the client behind a NAT that changed its address") {
+        TrackerScript script;
+        script.at(0ms).from_client(sa_init_request(initiator));
+        script.client = stranger;
+        script.at(2s).from_client(sa_init_request(initiator));
+        script.at(2s + 2ms).from_server(sa_init_response(initiator, responder));
+        script.at(2s + 8ms).from_client(encrypted_message(initiator, responder, {}));
+        script.at(2s + 9ms).from_server(server_answer(35, 1, 1400));
+        script.at(2s + 20ms).from_client(client_request(36, 2));
+        CHECK(script.end().handshake().outcome == Outcome::established);
+        CHECK(script.handshake().client_addresses == 2);
+    }
+}
