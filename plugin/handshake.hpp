@@ -90,6 +90,7 @@ enum class Note : std::uint8_t {
     known_vendor,            ///< some vendor ID of the table
     childless,               ///< N(16418)
     encrypted,               ///< SK, SKF or v1's E flag
+    ticket_nack,             ///< N(16412)
 };
 
 class Notes {

@@ -141,6 +141,7 @@ void Reader::take_notify(const Payload& payload, const IkeHeader& header) {
     case notify::cookie: facts_.notes.set(Note::cookie); return;
     case notify::redirect: facts_.notes.set(Note::redirect); return;
     case notify::redirect_supported: facts_.notes.set(Note::redirect_supported); return;
+    case notify::ticket_nack: facts_.notes.set(Note::ticket_nack); return;
     case notify::childless: facts_.notes.set(Note::childless); return;
     case notify::nat_detection_source_ip:
         compare_hash(notify->data, header, source_, opening_.source_as_sent);

@@ -22,6 +22,7 @@ inline constexpr std::uint16_t nat_detection_destination_ip = 16389;
 inline constexpr std::uint16_t cookie = 16390;
 inline constexpr std::uint16_t redirect_supported = 16406;
 inline constexpr std::uint16_t redirect = 16407;
+inline constexpr std::uint16_t ticket_nack = 16412;
 inline constexpr std::uint16_t childless = 16418;
 inline constexpr std::uint16_t fragmentation_supported = 16430;
 inline constexpr std::uint16_t intermediate_supported = 16438;

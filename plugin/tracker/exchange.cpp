@@ -17,9 +17,9 @@ constexpr std::uint8_t v1_main_mode = 2;
 constexpr std::uint8_t v1_aggressive = 4;
 constexpr std::uint8_t v1_informational = 5;
 constexpr std::uint8_t ike_session_resume = 38;
-constexpr std::uint8_t informational = 37;
 constexpr std::uint8_t create_child_sa = 36;
 constexpr std::uint8_t ike_intermediate = 43;
+constexpr std::uint8_t ike_followup_ke = 44;
 /// Lists that clients share, of vendor IDs and of transforms; with more, all are learnt anew.
 constexpr std::size_t max_shared_lists = 256;
 
@@ -259,7 +259,11 @@ void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
     } else if (notes.has(Note::redirect)) {
         entry.answer = Answer::redirect;
     } else {
-        entry.answer = sighting.facts.error_notify != 0 ? Answer::refusal : Answer::cookie;
+        // N(TICKET_NACK) is a status, but says no (RFC 5723 §4.3.2).
+        const bool refuses = sighting.facts.error_notify != 0 ||
+                             (notes.has(Note::ticket_nack) &&
+                              sighting.facts.header.exchange_type == ike_session_resume);
+        entry.answer = refuses ? Answer::refusal : Answer::cookie;
     }
 }
 
@@ -301,9 +305,11 @@ void Tracker::State::look_for_evidence(std::uint32_t index, const Sighting& sigh
         return;
     }
     if (is_answer) return;
+    // What of the client's can be no refusal. IKE_FOLLOWUP_KE goes on from a CREATE_CHILD_SA.
+    const bool goes_on =
+        header.exchange_type == create_child_sa || header.exchange_type == ike_followup_ke;
     const bool by_responder = !sighting.from_initiator;
-    const bool not_a_refusal = header.exchange_type != informational;
-    if (by_responder || not_a_refusal || sighting.time - *handshake.auth_answered >= later_after)
+    if (by_responder || goes_on || sighting.time - *handshake.auth_answered >= later_after)
         establish(index, Basis::later_exchange, sighting.time);
 }
 
@@ -377,7 +383,9 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
         return;
     }
     if (!is_opening_exchange(1, header.exchange_type)) {
-        if (sighting.repeat || !sighting.facts.notes.has(Note::encrypted)) return;
+        if (!is_later_exchange(1, header.exchange_type) || sighting.repeat ||
+            !sighting.facts.notes.has(Note::encrypted))
+            return;
         // Before phase 1 is complete it shows no SA; that its last answer took another way,
         // perhaps.
         if (handshake.auth_answered || handshake.mid_stream)

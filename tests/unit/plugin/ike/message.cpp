@@ -100,6 +100,7 @@ TEST_CASE("message: clear notifies by what they mean", "[ike]") {
         {16390, Note::cookie,                  0 },
         {16406, Note::redirect_supported,      0 },
         {16407, Note::redirect,                0 },
+        {16412, Note::ticket_nack,             0 },
         {16418, Note::childless,               0 },
         {16430, Note::fragmentation_supported, 0 },
         {16438, Note::intermediate_supported,  0 },

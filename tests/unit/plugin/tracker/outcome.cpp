@@ -52,6 +52,17 @@ void authenticate(TrackerScript& script, std::size_t answer_bytes = 1400) {
     script.at(10ms).from_server(server_answer(35, 1, answer_bytes));
 }
 
+ByteVector resume_request() {
+    auto request = IkeBuilder::v2(38);
+    request.spis(initiator).from_initiator().payload(40, noise(32, 1));
+    return request.notify(16413, noise(60, 2)).notify(16430).build();
+}
+
+ByteVector resume_refusal() {
+    auto answer = IkeBuilder::v2(38);
+    return answer.spis(initiator).response().notify(16412).build();
+}
+
 struct Case {
     std::string name;
     void (*play)(TrackerScript&);
@@ -118,6 +129,19 @@ TEST_CASE("outcome: what follows IKE_AUTH", "[tracker]") {
              s.at(511ms).from_server(server_answer(37, 2));
          },                                                                                                         Outcome::unknown,
          Basis::answered                                                                                                                                 },
+        {"an exchange nobody knows at once",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(40ms).from_client(client_request(200, 2));
+             s.at(41ms).from_server(server_answer(200, 2));
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
+        {"an exchange nobody knows 500 ms later",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(510ms).from_client(client_request(200, 2));
+         },                                                                                                         Outcome::established,
+         Basis::later_exchange                                                                                                                           },
         {"CREATE_CHILD_SA at once",
          [](TrackerScript& s) {
              authenticate(s);
@@ -277,14 +301,25 @@ TEST_CASE("outcome: where a handshake stops", "[tracker]") {
              s.at(20ms).from_client(client_request(44, 3));
          },                                                                           Outcome::established,
          Basis::later_exchange},
+        {"session resumption refused",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(resume_request());
+             s.at(2ms).from_server(resume_refusal());
+         },                                                                           Outcome::failed,
+         Basis::refused       },
+        {"session resumption refused, then the whole of IKE_SA_INIT",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(resume_request());
+             s.at(2ms).from_server(resume_refusal());
+             s.at(4ms).from_client(sa_init_request(initiator));
+             s.at(6ms).from_server(sa_init_response(initiator, responder));
+         },                                                                           Outcome::unknown,
+         Basis::answered      },
         {"session resumption",
          [](TrackerScript& s) {
-             auto request = IkeBuilder::v2(38);
-             request.spis(initiator).from_initiator().payload(40, noise(32, 1));
-             request.notify(16413, noise(60, 2)).notify(16430);
              auto answer = IkeBuilder::v2(38);
              answer.spis(initiator, responder).response().payload(40, noise(32, 3)).notify(16430);
-             s.at(0ms).from_client(request.build());
+             s.at(0ms).from_client(resume_request());
              s.at(2ms).from_server(answer.build());
              s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
              s.at(9ms).from_server(server_answer(35, 1, 1400));

@@ -43,6 +43,10 @@ ByteVector later(std::uint8_t exchange, std::uint32_t seed = 90) {
     return builder.build();
 }
 
+ByteVector authip(const Spi& answer_by) {
+    return IkeBuilder::v1(243).spis(initiator, answer_by).payload(1, noise(40, 1)).build();
+}
+
 /// Main mode's first messages, up to and with this one.
 void main_mode(TrackerScript& s, int messages, Vid vid = Vid::fragmentation) {
     if (messages >= 1) s.at(0ms).from_client(proposal({}, vid));
@@ -82,56 +86,56 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
          [](TrackerScript& s) {
              main_mode(s, 6);
              s.at(10ms).from_client(later(32));
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::later_exchange},
         {"two messages, then QUICK_MODE: of no SA",
          [](TrackerScript& s) {
              main_mode(s, 2);
              s.at(10ms).from_client(later(32));
-         },                                                          Outcome::unknown,
+         },                                                           Outcome::unknown,
          Basis::answered      },
         {"TRANSACTION instead of message 6, asked only",
          [](TrackerScript& s) {
              main_mode(s, 5);
              s.at(10ms).from_server(later(6));
-         },                                                          Outcome::failed,
+         },                                                           Outcome::failed,
          Basis::unanswered    },
         {"QUICK_MODE, its SA's last answer unseen",
          [](TrackerScript& s) {
              main_mode(s, 5);
              s.at(10ms).from_client(later(32));
-         },                                                          Outcome::unknown,
+         },                                                           Outcome::unknown,
          Basis::half_view     },
         {"first met in message 5, then QUICK_MODE",
          [](TrackerScript& s) {
              s.at(4ms).from_client(identity(10));
              s.at(5ms).from_server(identity(11));
              s.at(10ms).from_client(later(32));
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::later_exchange},
         {"then TRANSACTION, begun by the server",
          [](TrackerScript& s) {
              main_mode(s, 6);
              s.at(10ms).from_server(later(6));
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::later_exchange},
         {"then ESP",
          [](TrackerScript& s) {
              main_mode(s, 6);
              s.at(10ms).esp(s.client, s.server);
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::esp           },
         {"then an INFORMATIONAL at once",
          [](TrackerScript& s) {
              main_mode(s, 6);
              s.at(40ms).from_client(later(5));
-         },                                                          Outcome::unknown,
+         },                                                           Outcome::unknown,
          Basis::answered      },
         {"then an INFORMATIONAL 500 ms later",
          [](TrackerScript& s) {
              main_mode(s, 6);
              s.at(505ms).from_client(later(5));
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::later_exchange},
         {"message 1 unanswered",
          [](TrackerScript& s) { main_mode(s, 1); },
@@ -149,7 +153,7 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
          [](TrackerScript& s) {
              main_mode(s, 5);
              s.at(5ms).from_server(later(5));
-         },                                                          Outcome::failed,
+         },                                                           Outcome::failed,
          Basis::refused       },
         {"message 1 refused in clear",
          [](TrackerScript& s) {
@@ -157,13 +161,13 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
              auto refusal = IkeBuilder::v1(5);
              refusal.spis(initiator, responder).id(77).notify(14);
              s.at(1ms).from_server(refusal.build());
-         },                                                          Outcome::failed,
+         },                                                           Outcome::failed,
          Basis::refused       },
         {"message 3 without a message 2",
          [](TrackerScript& s) {
              main_mode(s, 1);
              s.at(2ms).from_client(key(1));
-         },                                                          Outcome::unknown,
+         },                                                           Outcome::unknown,
          Basis::half_view     },
         {"message 2 recorded behind message 3",
          [](TrackerScript& s) {
@@ -174,7 +178,7 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
              s.at(4ms).from_client(identity(10));
              s.at(5ms).from_server(identity(11));
              s.at(10ms).from_client(later(32));
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::later_exchange},
         {"aggressive mode, then QUICK_MODE",
          [](TrackerScript& s) {
@@ -184,8 +188,28 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
              third.spis(initiator, responder).encrypted(108, 3);
              s.at(2ms).from_client(third.build());
              s.at(3ms).from_client(later(32));
-         },                                                          Outcome::established,
+         },                                                           Outcome::established,
          Basis::later_exchange},
+        {"then an exchange nobody knows",
+         [](TrackerScript& s) {
+             main_mode(s, 6);
+             s.at(600ms).from_client(later(99));
+         },                                                           Outcome::unknown,
+         Basis::answered      },
+        {"first met in an exchange nobody knows",
+         [](TrackerScript& s) { s.at(0ms).from_client(later(99)); },
+         Outcome::unknown,
+         Basis::mid_stream    },
+        {"AuthIP, answered",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(authip({}));
+             s.at(1ms).from_server(authip(responder));
+         },                                                           Outcome::unknown,
+         Basis::answered      },
+        {"AuthIP, unanswered",
+         [](TrackerScript& s) { s.at(0ms).from_client(authip({})); },
+         Outcome::failed,
+         Basis::unanswered    },
         {"first met in QUICK_MODE",
          [](TrackerScript& s) { s.at(0ms).from_client(later(32)); },
          Outcome::established,
