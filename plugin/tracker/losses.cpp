@@ -192,7 +192,7 @@ void Tracker::State::apply_lost(
 
 // ICMP ------------------------------------------------------------------------------------------
 
-std::uint32_t Tracker::State::find_quoted(const IcmpItem& item) const {
+std::uint32_t Tracker::State::find_quoted(const IcmpItem& item, TimePoint time) const {
     const auto& seen = item.seen;
     if (item.quoted_spi) {
         for (const auto version : {std::uint8_t{2}, std::uint8_t{1}})
@@ -204,21 +204,22 @@ std::uint32_t Tracker::State::find_quoted(const IcmpItem& item) const {
         keys.of_pair(seen.quoted_source.address, seen.quoted_destination.address));
     for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
         const auto& handshake = handshakes.at(index).handshake;
-        if (!handshake.ended && find_quoted_message(handshake, seen) != nullptr) return index;
+        const bool is_live = !handshake.ended || time - handshake.last_time <= idle_end;
+        if (is_live && find_quoted_message(handshake, seen) != nullptr) return index;
         index = handshakes.at(index).same_pair.after;
     }
     return no_index;
 }
 
 /// Believed only if it quotes what we saw: the SPI, or where it quotes less, the ports of a
-/// handshake in progress.
+/// handshake in progress, or established and not silent for longer than one in progress may be.
 void Tracker::State::follow_icmp(const IcmpItem& item, TimePoint time) {
     const auto& seen = item.seen;
     const auto kind = kind_of(seen);
     if (kind == IcmpKind::other) return;
     const auto family = seen.reporter.family;
     ++totals_.icmp[ikefrag::index(family)][static_cast<std::size_t>(kind)];
-    const auto index = find_quoted(item);
+    const auto index = find_quoted(item, time);
     if (index == no_index) return;
     auto& entry = handshakes.at(index);
     const auto* quoted = find_quoted_message(entry.handshake, seen);

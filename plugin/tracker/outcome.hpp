@@ -22,6 +22,10 @@ inline constexpr std::uint32_t refusal_bytes = 120;
 /// An exchange this much after IKE_AUTH is not the client's refusal any more. Source: DESIGN §6.
 inline constexpr auto later_after = std::chrono::milliseconds(500);
 
+/// A handshake of which nothing came for so long has ended: longer than strongSwan's longest gap
+/// but the last (42 s), shorter than the 120 s a capture runs on.
+inline constexpr auto idle_end = std::chrono::seconds(60);
+
 struct Conclusion {
     Outcome outcome = Outcome::in_progress;
     Basis basis = Basis::none;

@@ -17,9 +17,6 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-/// A handshake of which nothing came for so long has ended: longer than strongSwan's longest gap
-/// but the last (42 s), shorter than the 120 s a capture runs on.
-constexpr auto idle_end = seconds(60);
 /// A handshake is reviewed so long after a message, so that a burst is reviewed once.
 constexpr auto review_delay = milliseconds(200);
 /// Losses of copies mute what was going on then, and what begins this soon after.

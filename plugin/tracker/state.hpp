@@ -152,7 +152,7 @@ private:
         std::uint32_t index, const LostItem& item, bool from_client, TimePoint time, Leg leg);
     void follow_icmp(const IcmpItem& item, TimePoint time);
     void follow_esp(const EspSeen& seen, TimePoint time);
-    [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item) const;
+    [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item, TimePoint time) const;
 
     // learn.cpp
     void prove(std::uint32_t index, TimePoint time);

@@ -276,6 +276,34 @@ TEST_CASE("ICMP: believed if it quotes what we saw", "[tracker]") {
     }
 }
 
+TEST_CASE("ICMP: the ports alone tell as long as the flow lives, established or not", "[tracker]") {
+    struct Case {
+        std::string name;
+        Duration at;
+        std::size_t records;
+    };
+    const Case cases[] = {
+        {"4 s after",      5s,        1},
+        {"60 s after",     61s,       1},
+        {"more than 60 s", 61s + 1ms, 0},
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            TrackerScript script;
+            agree(script);
+            script.at(10ms).from_client(encrypted_message(initiator, responder, {.bytes = 1400}));
+            script.at(12ms).from_server(encrypted_message(
+                initiator, responder, {.response = true, .from_initiator = false, .bytes = 1400}));
+            script.at(1s).from_client(
+                encrypted_message(initiator, responder, {.exchange = 36, .id = 2, .bytes = 200}));
+            script.at(c.at).icmp(quote(script, {}));
+            const auto handshake = script.end().handshake();
+            CHECK(handshake.outcome == Outcome::established);
+            CHECK(handshake.icmp.size() == c.records);
+        }
+    }
+}
+
 TEST_CASE("ICMP: IPv6's own types and lowest MTU", "[tracker]") {
     TrackerScript script;
     script.client.address = address("2001:db8:1::7");
