@@ -6,6 +6,10 @@
 
 namespace ikefrag {
 
+bool IkeHeader::is_encrypted_v1() const noexcept {
+    return major == 1 && (flags & 1) != 0 && next_payload != payload::fragment;
+}
+
 Result<IkeHeader, IkeFault> parse_ike_header(Bytes message) noexcept {
     ByteReader reader(message);
     IkeHeader header;

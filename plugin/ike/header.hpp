@@ -27,8 +27,9 @@ struct IkeHeader {
     [[nodiscard]] bool is_response() const noexcept { return major >= 2 && (flags & 0x20) != 0; }
     /// v2: sent by the original initiator of the SA.
     [[nodiscard]] bool is_from_initiator() const noexcept { return (flags & 0x08) != 0; }
-    /// v1: everything behind this header is encrypted.
-    [[nodiscard]] bool is_encrypted_v1() const noexcept { return major == 1 && (flags & 1) != 0; }
+    /// v1: everything behind this header is encrypted. Of a payload 132 the flag says nothing:
+    /// racoon sets it, though the fragment's own header is in the clear (PROTOCOL §2.6).
+    [[nodiscard]] bool is_encrypted_v1() const noexcept;
 };
 
 enum class IkeFault : std::uint8_t {
@@ -47,7 +48,7 @@ enum class IkeFault : std::uint8_t {
 
 /// Whether a message is well formed as far as it is in the clear: header, Length, and the chain of
 /// payloads up to SK, SKF (and its numbers) or a payload 132, at most 64; nothing behind IKEv1's
-/// E flag.
+/// E flag but a payload 132.
 ///
 /// In:      `message`: may be cut; what the cut takes away is not judged
 ///          `message_bytes`: the message's real size (UDP payload less marker)

@@ -41,9 +41,9 @@ struct Payload {
 
 /// Steps through the payloads of a message as far as they are in the clear.
 ///
-/// Ends behind SK, SKF or payload 132, gives nothing when IKEv1's E flag is set. A copy cut short
-/// ends the walk and is no fault of the message. An SKF whose numbers make no sense is given, and
-/// the message malformed: a receiver discards it (RFC 7383 §2.6).
+/// Ends behind SK, SKF or payload 132, gives nothing when IKEv1's E flag says that all is
+/// encrypted. A copy cut short ends the walk and is no fault of the message. An SKF whose numbers
+/// make no sense is given, and the message malformed: a receiver discards it (RFC 7383 §2.6).
 ///
 /// Bounds:  at most 64 payloads; more make the message malformed
 class PayloadWalk {

@@ -51,6 +51,11 @@ TEST_CASE("IKE header: fields of both versions", "[ike]") {
     CHECK(v1->major == 1);
     CHECK(v1->is_encrypted_v1());
     CHECK_FALSE(v1->is_response());
+
+    // racoon sets the flag on fragments, which are in the clear all the same.
+    const auto fragment = parse_ike_header(hex(spis + "84 10 02 01 00000000 0000001c"));
+    REQUIRE(fragment);
+    CHECK_FALSE(fragment->is_encrypted_v1());
 }
 
 TEST_CASE("IKE header: what is rejected, and why", "[ike]") {
@@ -85,33 +90,35 @@ TEST_CASE("IKE message: well formed as far as it is in the clear", "[ike]") {
         std::optional<IkeFault> fault;
     };
     const Case cases[] = {
-        {"header alone",                  "00 20 25 08 00000000 0000001c",                          std::nullopt         },
-        {"Length above the size",         "00 20 25 08 00000000 0000001d",                          IkeFault::bad_length },
-        {"one notify",                    "29 20 22 08 00000000 00000024 00000008 0000402e",        std::nullopt         },
+        {"header alone",                           "00 20 25 08 00000000 0000001c",                          std::nullopt         },
+        {"Length above the size",                  "00 20 25 08 00000000 0000001d",                          IkeFault::bad_length },
+        {"one notify",                             "29 20 22 08 00000000 00000024 00000008 0000402e",        std::nullopt         },
         {"payload of 3 bytes",
-         "29 20 22 08 00000000 00000024 00000003 0000402e",                                         IkeFault::bad_payload},
+         "29 20 22 08 00000000 00000024 00000003 0000402e",                                                  IkeFault::bad_payload},
         {"payload past the end",
-         "29 20 22 08 00000000 00000024 00000009 0000402e",                                         IkeFault::bad_payload},
+         "29 20 22 08 00000000 00000024 00000009 0000402e",                                                  IkeFault::bad_payload},
         {"next payload where none is",
-         "29 20 22 08 00000000 00000024 29000008 0000402e",                                         IkeFault::bad_payload},
+         "29 20 22 08 00000000 00000024 29000008 0000402e",                                                  IkeFault::bad_payload},
         {"bytes behind the last payload",
-         "29 20 22 08 00000000 00000026 00000008 0000402e ffff",                                    std::nullopt         },
+         "29 20 22 08 00000000 00000026 00000008 0000402e ffff",                                             std::nullopt         },
         {"SK not last",
-         "2e 20 23 08 00000000 00000026 29000008 0000402e ffff",                                    IkeFault::bad_payload},
+         "2e 20 23 08 00000000 00000026 29000008 0000402e ffff",                                             IkeFault::bad_payload},
         {"SK, then nothing is read",
-         "2e 20 23 08 00000000 00000024 ff000008 ffffffff",                                         std::nullopt         },
-        {"SKF",                           "35 20 23 08 00000000 00000026 2300000a 0001 0002 ffff",  std::nullopt         },
+         "2e 20 23 08 00000000 00000024 ff000008 ffffffff",                                                  std::nullopt         },
+        {"SKF",                                    "35 20 23 08 00000000 00000026 2300000a 0001 0002 ffff",  std::nullopt         },
         {"SKF number zero",
-         "35 20 23 08 00000000 00000026 0000000a 0000 0002 ffff",                                   IkeFault::bad_payload},
+         "35 20 23 08 00000000 00000026 0000000a 0000 0002 ffff",                                            IkeFault::bad_payload},
         {"SKF total zero",
-         "35 20 23 08 00000000 00000026 0000000a 0000 0000 ffff",                                   IkeFault::bad_payload},
+         "35 20 23 08 00000000 00000026 0000000a 0000 0000 ffff",                                            IkeFault::bad_payload},
         {"SKF number above total",
-         "35 20 23 08 00000000 00000026 0000000a 0003 0002 ffff",                                   IkeFault::bad_payload},
+         "35 20 23 08 00000000 00000026 0000000a 0003 0002 ffff",                                            IkeFault::bad_payload},
         {"SKF too short for its numbers",
-         "35 20 23 08 00000000 00000022 00000006 0001",                                             IkeFault::bad_payload},
-        {"v1 encrypted: nothing is read", "05 10 02 01 00000000 00000020 ffffffff",                 std::nullopt         },
-        {"v1 in clear",                   "05 10 02 00 00000000 00000020 ffffffff",                 IkeFault::bad_payload},
-        {"payload 132",                   "84 10 02 00 00000000 00000026 0000000a 0001 01 01 ffff", std::nullopt         },
+         "35 20 23 08 00000000 00000022 00000006 0001",                                                      IkeFault::bad_payload},
+        {"payload 132 with the E flag, too short",
+         "84 10 02 01 00000000 0000001e 0000",                                                               IkeFault::bad_payload},
+        {"v1 encrypted: nothing is read",          "05 10 02 01 00000000 00000020 ffffffff",                 std::nullopt         },
+        {"v1 in clear",                            "05 10 02 00 00000000 00000020 ffffffff",                 IkeFault::bad_payload},
+        {"payload 132",                            "84 10 02 00 00000000 00000026 0000000a 0001 01 01 ffff", std::nullopt         },
     };
     for (const auto& c : cases) {
         DYNAMIC_SECTION(c.name) {

@@ -182,6 +182,18 @@ TEST_CASE("message: an SKF inside a payload 132 makes no SKF of it", "[ike]") {
     }
 }
 
+TEST_CASE("message: payload 132 is one with the E flag, too", "[ike]") {
+    auto piece = payload_132_set(
+        IkeBuilder::v1(2).spis(initiator, responder).encrypted(300).build(), 200)[0];
+    piece[19] = 1;
+    const auto facts = parse(piece).facts;
+    REQUIRE(facts);
+    CHECK(facts->is_vendor_fragment);
+    CHECK(facts->fragment.number == 1);
+    CHECK(facts->inner_encrypted);
+    CHECK_FALSE(facts->notes.has(Note::encrypted));
+}
+
 TEST_CASE("message: payload 132 without a number, and around another version", "[ike]") {
     const auto v1 = std::string("0011223344556677 8899aabbccddeeff 84 10 02 00 00000000 ");
     const auto none = parse(hex(v1 + "00000024 00000008 0001 00 00")).facts;

@@ -262,6 +262,31 @@ TEST_CASE("IKEv1: a repeated payload-132 set counts once", "[tracker]") {
     CHECK(handshake.sets[0].attempts == 2);
 }
 
+TEST_CASE("IKEv1: racoon's payload 132 has the E flag", "[tracker]") {
+    const auto racoon = [](std::uint32_t seed) {
+        auto pieces = payload_132_set(identity(seed), 576);
+        for (auto& piece : pieces) piece[19] = 1;
+        return pieces;
+    };
+    TrackerScript script;
+    main_mode(script, 4);
+    script.at(4ms).from_client(racoon(10));
+    SECTION("answered") {
+        script.at(5ms).from_server(racoon(11));
+        const auto handshake = script.at(6ms).from_client(later(32)).end().handshake();
+        CHECK(handshake.outcome == Outcome::established);
+        CHECK(handshake.auth_request_transport == Transport::v1);
+        CHECK(handshake.auth_response_transport == Transport::v1);
+    }
+    SECTION("not answered, and sent again") {
+        for (const auto at : {10s, 20s, 30s}) script.at(at).from_client(racoon(10));
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.basis == Basis::unanswered);
+        CHECK(handshake.retransmits == 3);
+        CHECK(handshake.auth_request_transport == Transport::v1);
+    }
+}
+
 TEST_CASE("IKEv1: how the message after the key exchange travelled", "[tracker]") {
     TrackerScript script;
     main_mode(script, 4, Vid::none);
