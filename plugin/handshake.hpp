@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plugin/address.hpp"
+#include "plugin/number_set.hpp"
 #include "plugin/seldom_list.hpp"
 #include "plugin/shared_list.hpp"
 #include "plugin/time.hpp"
@@ -157,16 +158,19 @@ struct FragmentSet {
     TimePoint first_time;
     TimePoint last_time;
     std::uint16_t total = 0;          ///< 0: not known (payload 132 without its last)
-    std::uint16_t seen = 0;           ///< distinct numbers
+    std::uint16_t seen = 0;           ///< distinct numbers, as far as they are told apart
     std::uint16_t attempts = 0;       ///< times number 1 was seen
     std::uint32_t bytes = 0;          ///< of distinct fragments, IKE lengths added up
     std::uint32_t largest_bytes = 0;  ///< largest IP datagram of the set
     std::uint16_t previous_total = 0; ///< of the smaller set it replaced (RFC 7383 §2.5.2)
     std::uint32_t previous_largest_bytes = 0;
     bool complete = false;
-    bool given_up = false;                  ///< was counted as incomplete
-    bool ip_fragmented = false;             ///< some of its messages came in IP fragments
-    std::array<std::uint64_t, 4> present{}; ///< bit n-1: number n seen, for the first 256
+    bool given_up = false;      ///< was counted as incomplete
+    bool ip_fragmented = false; ///< some of its messages came in IP fragments
+    NumberSet present;
+
+    /// More pieces than are told apart: whether it is complete is not known.
+    [[nodiscard]] bool is_too_large() const noexcept { return total > NumberSet::max_number; }
 };
 
 /// What ICMP said about a handshake's packets.

@@ -111,7 +111,8 @@ json::object set_json(const FragmentSet& set) {
         {"bytes",          set.bytes },
         {"largest_bytes",          set.largest_bytes                            },
         {"complete",          set.complete      },
-        {"ip_fragmented",          set.ip_fragmented                       }
+        {"too_large",          set.is_too_large()                           },
+        {"ip_fragmented",          set.ip_fragmented  }
     };
 }
 

@@ -259,7 +259,8 @@ constexpr Diagnosis rows[] = {
         "Raise the receiver's limit (strongSwan: charon.max_packet = {room} in strongswan.conf,"
         " then swanctl --reload-settings; libreswan: at most 32 fragments), or fewer, larger "
         "fragments at the sender. {client_size}",
-        "With D07: total above 16, 32, 64 or 255, or more than 10000 octets, and no answer.",
+        "D07's signals, and total above 16, 32, 64 or 255, or more than 10000 octets; it stands in "
+        "D07's place.",
         "A server of which nothing is known may have other limits; an answer disproves it."),
     row("D17",
         "init_ipfragmented",

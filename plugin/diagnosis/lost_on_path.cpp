@@ -238,7 +238,8 @@ void find_partial_set(const Scene& scene, Drafts& out) {
     for (const auto& step : view.steps) {
         if (step.init || step.exchange.type == intermediate) continue;
         const auto* set = step.set != nullptr && !step.set->complete ? step.set : step.answer_set;
-        if (set == nullptr || set->complete || set->seen == 0 || !set_is_over(view, step, *set))
+        if (set == nullptr || set->complete || set->is_too_large() || set->seen == 0 ||
+            !set_is_over(view, step, *set))
             continue;
         if (set == step.set && (step.is_answered() || !step.whole_tries.empty())) continue;
         if (set == step.answer_set && step.is_answered()) continue;

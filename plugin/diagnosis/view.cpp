@@ -94,9 +94,10 @@ public:
             ++count_;
         }
         const bool complete = message.skf_total != 0 && count_ >= message.skf_total;
-        if (!complete && !(step.answer_set != nullptr && step.answer_set->complete &&
-                           message.time >= step.answer_set->last_time))
-            return;
+        const bool set_is_there = step.answer_set != nullptr &&
+                                  (step.answer_set->complete || step.answer_set->is_too_large()) &&
+                                  message.time >= step.answer_set->last_time;
+        if (!complete && !set_is_there) return;
         if (message.skf_number == 1 || step.answer_times.empty())
             step.answer_times.push_back(message.time);
         else

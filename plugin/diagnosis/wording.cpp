@@ -66,11 +66,6 @@ void append_offset(std::string& text, TimePoint time, TimePoint start) {
     text += " s";
 }
 
-bool is_present(const FragmentSet& set, std::size_t number) {
-    return number >= 1 && number <= 64 * set.present.size() &&
-           (set.present[(number - 1) / 64] >> ((number - 1) % 64) & 1) != 0;
-}
-
 } // namespace
 
 std::string seconds_text(Duration duration) {
@@ -178,19 +173,19 @@ std::string evidence_text(const MessageRecord& message, TimePoint start) {
 std::string missing_text(const FragmentSet& set) {
     std::string text;
     std::size_t runs = 0;
-    const std::size_t total = std::min<std::size_t>(set.total, 64 * set.present.size());
-    for (std::size_t number = 1; number <= total;) {
-        if (is_present(set, number)) {
+    const auto total = std::min(set.total, NumberSet::max_number);
+    for (std::uint16_t number = 1; number <= total;) {
+        if (set.present.has(number)) {
             ++number;
             continue;
         }
         auto last = number;
-        while (last < total && !is_present(set, last + 1)) ++last;
+        while (last < total && !set.present.has(static_cast<std::uint16_t>(last + 1))) ++last;
         if (runs++ == max_runs) return text + ", ...";
         if (!text.empty()) text += ", ";
         text += std::to_string(number);
         if (last > number) text += "-" + std::to_string(last);
-        number = last + 1;
+        number = static_cast<std::uint16_t>(last + 1);
     }
     if (set.total == 0) return "the last, at least";
     return text.empty() ? "none" : text;
@@ -203,7 +198,7 @@ std::string evidence_text(const FragmentSet& set, TimePoint start) {
                 std::string(transport_text(set.transport)) + ": " + std::to_string(set.seen) +
                 " of " + (set.total == 0 ? "?" : std::to_string(set.total)) +
                 " seen, largest packet " + std::to_string(set.largest_bytes) + " octets";
-    if (!set.complete) text += ", missing " + missing_text(set);
+    if (!set.complete && !set.is_too_large()) text += ", missing " + missing_text(set);
     if (set.attempts > 1) text += ", sent " + count_text(set.attempts);
     text += ", last piece at " + offset_text(set.last_time, start);
     return text;

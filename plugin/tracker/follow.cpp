@@ -301,7 +301,9 @@ void Tracker::State::follow_fragment(Entry& entry, Sighting& sighting, bool same
     const auto change = add_fragment(handshake.sets.edit(), of, facts.fragment);
     auto& row =
         tally_of(handshake).row(facts.header.major, facts.header.exchange_type, sighting.role);
-    sighting.whole = change.completed;
+    // Of more pieces than are told apart the message is taken for whole: a handshake that goes on
+    // must not fail for it.
+    sighting.whole = change.completed || change.ended;
     const bool is_skf = sighting.transport == Transport::skf;
     if (change.completed) {
         ++row.fragmented[index(sighting.transport)];

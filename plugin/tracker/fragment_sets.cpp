@@ -7,18 +7,6 @@ namespace ikefrag {
 
 namespace {
 
-constexpr std::uint16_t told_apart = 256;
-
-bool has_number(const FragmentSet& set, std::uint16_t number) noexcept {
-    const auto bit = static_cast<unsigned>(number - 1);
-    return (set.present[bit / 64] >> (bit % 64) & 1) != 0;
-}
-
-void set_number(FragmentSet& set, std::uint16_t number) noexcept {
-    const auto bit = static_cast<unsigned>(number - 1);
-    set.present[bit / 64] |= std::uint64_t{1} << (bit % 64);
-}
-
 FragmentSet* find_latest(std::vector<FragmentSet>& sets, const FragmentOf& of) noexcept {
     const auto found = std::find_if(sets.rbegin(), sets.rend(), [&of](const FragmentSet& set) {
         return set.exchange == of.exchange && set.direction == of.direction &&
@@ -46,7 +34,12 @@ FragmentSet& append(std::vector<FragmentSet>& sets, const FragmentOf& of) {
 /// Whether this piece belongs to the message after the one of `set`.
 bool begins_next(const FragmentSet& set, const FragmentOf& of, const FragmentHeader& fragment) {
     if (of.transport == Transport::skf) return false;
-    return has_number(set, fragment.number) && !of.same_bytes_seen;
+    return set.present.has(fragment.number) && !of.same_bytes_seen;
+}
+
+/// Whether a set that is begun anew is one to be counted as incomplete.
+bool is_lost(const FragmentSet& set) noexcept {
+    return !set.complete && !set.given_up && !set.is_too_large();
 }
 
 } // namespace
@@ -54,15 +47,15 @@ bool begins_next(const FragmentSet& set, const FragmentOf& of, const FragmentHea
 SetChange
 add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment) {
     SetChange change;
-    if (fragment.number == 0 || fragment.number > told_apart) return change;
+    if (fragment.number == 0) return change;
     auto* set = find_latest(sets, of);
     if (set == nullptr || begins_next(*set, of, fragment)) {
-        change.abandoned = set != nullptr && !set->complete && !set->given_up;
+        change.abandoned = set != nullptr && is_lost(*set);
         set = &append(sets, of);
         change.started = true;
     } else if (of.transport == Transport::skf && fragment.total != set->total) {
         if (fragment.total < set->total) return change;
-        change.abandoned = !set->complete && !set->given_up;
+        change.abandoned = is_lost(*set);
         change.started = true;
         auto next = fresh(of);
         next.previous_total = set->total;
@@ -73,11 +66,15 @@ add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const Fragmen
     if (fragment.total != 0) set->total = fragment.total;
     set->last_time = of.time;
     if (fragment.number == 1) ++set->attempts;
-    if (has_number(*set, fragment.number)) {
+    if (fragment.number > NumberSet::max_number) {
+        change.ended = fragment.last && !of.same_bytes_seen;
+        return change;
+    }
+    if (set->present.has(fragment.number)) {
         change.repeated = true;
         return change;
     }
-    set_number(*set, fragment.number);
+    set->present.add(fragment.number);
     ++set->seen;
     set->bytes += of.message_bytes;
     set->largest_bytes = std::max(set->largest_bytes, of.datagram_bytes);

@@ -15,6 +15,7 @@ struct SetChange {
     FragmentSet* set = nullptr; ///< null: ignored (RFC 7383 §2.6: a smaller total)
     bool started = false;       ///< a new message, or a larger total began anew
     bool completed = false;     ///< by this one
+    bool ended = false;         ///< by the last piece of a set too large to be told complete
     bool repeated = false;      ///< this number was there already
     bool abandoned = false;     ///< the set it began anew was not complete, nor counted so yet
 };
@@ -34,11 +35,11 @@ struct FragmentOf {
 
 /// Adds one fragment to the set of its message.
 ///
-/// A larger total begins the set anew, a smaller one is ignored; numbers beyond the first 256 are
-/// not told apart. Payload 132 has no message of its own in the header: a number already there
-/// with other bytes begins the next message.
+/// A larger total begins the set anew, a smaller one is ignored. Payload 132 has no message of its
+/// own in the header: a number already there with other bytes begins the next message.
 ///
-/// Bounds: at most `max_sets` remain, the oldest goes
+/// Bounds: at most `max_sets` remain, the oldest goes; numbers are told apart up to
+///         NumberSet::max_number, a set of more is never complete
 SetChange
 add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment);
 

@@ -293,7 +293,8 @@ void Tracker::State::settle(std::uint32_t index, Conclusion conclusion, TimePoin
     handshake.ended = true;
     // A handshake may go on after its end and end again: each set counts once.
     for (auto& set : handshake.sets) {
-        if (set.transport != Transport::skf || set.complete || set.given_up) continue;
+        if (set.transport != Transport::skf || set.complete || set.given_up || set.is_too_large())
+            continue;
         set.given_up = true;
         const auto& [version, type, message_id] = set.exchange;
         ++tally_of(handshake).row(version, type, set.role).skf_incomplete;

@@ -214,10 +214,8 @@ HandshakeScript& HandshakeScript::piece(Direction direction,
     set->total = total;
     set->last_time = now_;
     if (number == 1) ++set->attempts;
-    auto& word = set->present[(number - 1u) / 64];
-    const auto bit = std::uint64_t{1} << ((number - 1u) % 64);
-    if ((word & bit) == 0) {
-        word |= bit;
+    if (!set->present.has(number)) {
+        set->present.add(number);
         ++set->seen;
         set->bytes += bytes;
     }

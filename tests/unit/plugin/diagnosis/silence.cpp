@@ -272,10 +272,33 @@ TEST_CASE("D16: more fragments than the receiver takes", "[diagnosis]") {
         return script;
     };
     check({
+        {"300 tiny ones",          "D16", [=] { return failed(tries(300, 60)); }                   },
         {"29 small ones",          "D16", [=] { return failed(tries(29, 500)); }                   },
         {"more than 10000 octets", "D16", [=] { return failed(tries(9, 1300)); }                   },
         {"not 16 of 500 octets",   "D07", [=] { return failed(tries(16, 500)); }                   },
         {"not when answered",      "D32", [=] { return well(tries(29, 500).at(3.5).answer(1500)); }},
+    });
+}
+
+TEST_CASE("IKE fragments too many to be told apart are nobody's failure", "[diagnosis]") {
+    const auto pieces = [](HandshakeScript& script, Direction direction) {
+        static constexpr std::uint16_t numbers[]{1, 2, 1099, 1100};
+        for (const auto number : numbers) script.piece(direction, number, 1100, 60);
+    };
+    check({
+        {"a request, sent three times",
+         "", [=] {
+             auto script = agreed();
+             for (const double t : {0.1, 1.1, 3.1}) pieces(script.at(t), in);
+             return failed(script);
+         }},
+        {"an answer",
+         "", [=] {
+             auto script = agreed();
+             script.at(0.1).auth(1300);
+             pieces(script.at(0.2), out);
+             return failed(script);
+         }},
     });
 }
 

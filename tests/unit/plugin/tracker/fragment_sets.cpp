@@ -20,6 +20,7 @@ FragmentHeader piece(std::uint16_t number, std::uint16_t total) {
     FragmentHeader header;
     header.number = number;
     header.total = total;
+    header.last = number == total;
     return header;
 }
 
@@ -52,16 +53,20 @@ TEST_CASE("SKF set: RFC 7383's rules, step by step", "[tracker]") {
         std::uint16_t previous_total;
     };
     const Case cases[] = {
-        {"in order",                            {{1, 3}, {2, 3}, {3, 3}},         3,   3, true,  0},
-        {"any order",                           {{3, 3}, {1, 3}, {2, 3}},         3,   3, true,  0},
-        {"a duplicate does not complete",       {{1, 3}, {2, 3}, {2, 3}},         3,   2, false, 0},
-        {"one of one",                          {{1, 1}},                         1,   1, true,  0},
-        {"a larger total begins anew",          {{1, 2}, {1, 3}, {2, 3}},         3,   2, false, 2},
-        {"... and completes",                   {{1, 2}, {1, 3}, {2, 3}, {3, 3}}, 3,   3, true,  2},
-        {"a smaller total is ignored",          {{1, 3}, {2, 3}, {1, 2}, {2, 2}}, 3,   2, false, 0},
-        {"a complete set restarted",            {{1, 2}, {2, 2}, {1, 4}},         4,   1, false, 2},
-        {"number zero is ignored",              {{1, 2}, {0, 2}},                 2,   1, false, 0},
-        {"numbers past 256 are not told apart", {{1, 300}, {257, 300}},           300, 1, false, 0},
+        {"in order",                        {{1, 3}, {2, 3}, {3, 3}},         3,    3, true,  0},
+        {"any order",                       {{3, 3}, {1, 3}, {2, 3}},         3,    3, true,  0},
+        {"a duplicate does not complete",   {{1, 3}, {2, 3}, {2, 3}},         3,    2, false, 0},
+        {"one of one",                      {{1, 1}},                         1,    1, true,  0},
+        {"a larger total begins anew",      {{1, 2}, {1, 3}, {2, 3}},         3,    2, false, 2},
+        {"... and completes",               {{1, 2}, {1, 3}, {2, 3}, {3, 3}}, 3,    3, true,  2},
+        {"a smaller total is ignored",      {{1, 3}, {2, 3}, {1, 2}, {2, 2}}, 3,    2, false, 0},
+        {"a complete set restarted",        {{1, 2}, {2, 2}, {1, 4}},         4,    1, false, 2},
+        {"number zero is ignored",          {{1, 2}, {0, 2}},                 2,    1, false, 0},
+ // A set of 300 that came whole was never complete, and its handshake taken for failed.
+        {"numbers past 256 are told apart", {{1, 300}, {257, 300}},           300,  2, false, 0},
+        {"... and their duplicates",        {{257, 300}, {257, 300}},         300,  1, false, 0},
+        {"up to 1024",                      {{1024, 1024}},                   1024, 1, false, 0},
+        {"past 1024 they are not",          {{1, 1025}, {1025, 1025}},        1025, 1, false, 0},
     };
     for (const auto& c : cases) {
         DYNAMIC_SECTION(c.name) {
@@ -81,11 +86,11 @@ TEST_CASE("SKF set: RFC 7383's rules, step by step", "[tracker]") {
     }
 }
 
-TEST_CASE("SKF set: every order of up to 256 completes exactly once", "[tracker]") {
+TEST_CASE("SKF set: every order of up to 1024 completes exactly once", "[tracker]") {
     const auto seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937 random(seed);
-    for (std::uint16_t total = 1; total <= 256; total = static_cast<std::uint16_t>(total * 2)) {
+    for (std::uint16_t total = 1; total <= 1024; total = static_cast<std::uint16_t>(total * 2)) {
         std::vector<std::uint16_t> numbers(total);
         for (std::uint16_t i = 0; i < total; ++i) numbers[i] = static_cast<std::uint16_t>(i + 1);
         std::shuffle(numbers.begin(), numbers.end(), random);
@@ -95,6 +100,22 @@ TEST_CASE("SKF set: every order of up to 256 completes exactly once", "[tracker]
             CHECK(change.completed == (i + 1 == numbers.size()));
             CHECK(add_fragment(sets, auth_request(), piece(numbers[i], total)).repeated);
         }
+    }
+}
+
+TEST_CASE("SKF set: of more than 1024 nothing is said but that its last piece came", "[tracker]") {
+    std::vector<FragmentSet> sets;
+    CHECK_FALSE(add_fragment(sets, auth_request(), piece(1, 2000)).ended);
+    CHECK(sets[0].is_too_large());
+    CHECK_FALSE(add_fragment(sets, auth_request(), piece(1999, 2000)).ended);
+    const auto change = add_fragment(sets, auth_request(), piece(2000, 2000));
+    CHECK(change.ended);
+    CHECK_FALSE(change.completed);
+    auto again = auth_request();
+    again.same_bytes_seen = true;
+    CHECK_FALSE(add_fragment(sets, again, piece(2000, 2000)).ended);
+    SECTION("nor that it was lost when it is begun anew") {
+        CHECK_FALSE(add_fragment(sets, auth_request(), piece(1, 3000)).abandoned);
     }
 }
 
@@ -139,6 +160,40 @@ TEST_CASE("SKF: IKE_AUTH in fragments both ways", "[tracker]") {
     std::uint64_t counted = 0;
     for (const auto count : bytes) counted += count;
     CHECK(counted == 1);
+}
+
+TEST_CASE("SKF: an answer in very many fragments is an answer", "[tracker]") {
+    struct Case {
+        std::string name;
+        std::size_t pieces;
+        std::uint64_t complete;
+    };
+    const Case cases[] = {
+        {"300, told apart",      300,  2},
+        {"1100, too many to be", 1100, 1},
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            TrackerScript script;
+            agree(script);
+            script.at(10ms).from_client(skf_set(initiator, responder, {.bytes = 1000}, 548));
+            const auto answer = skf_set(
+                initiator,
+                responder,
+                {.response = true, .from_initiator = false, .bytes = c.pieces * 36, .seed = 2},
+                97);
+            REQUIRE(answer.size() == c.pieces);
+            script.at(12ms).from_server(answer);
+            script.at(50ms).from_client(
+                encrypted_message(initiator, responder, {.exchange = 36, .id = 2, .bytes = 200}));
+            const auto handshake = script.end().handshake();
+            CHECK(handshake.outcome == Outcome::established);
+            CHECK(handshake.auth_response_transport == Transport::skf);
+            CHECK(script.tracker.totals().skf_complete == c.complete);
+            const auto& lost = script.tracker.server_totals().at(0).skf_incomplete;
+            CHECK(lost.empty());
+        }
+    }
 }
 
 TEST_CASE("SKF: an incomplete request or answer is not one", "[tracker]") {
