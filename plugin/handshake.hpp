@@ -157,6 +157,7 @@ struct FragmentSet {
     Transport transport = Transport::skf;
     TimePoint first_time;
     TimePoint last_time;
+    std::uint16_t id = 0;             ///< payload 132's fragment id
     std::uint16_t total = 0;          ///< 0: not known (payload 132 without its last)
     std::uint16_t seen = 0;           ///< distinct numbers, as far as they are told apart
     std::uint16_t attempts = 0;       ///< times number 1 was seen

@@ -55,7 +55,9 @@ struct Entry {
     Outcome counted = Outcome::in_progress;
     bool running_now = false;
     bool after_answer = false; ///< something followed the last IKE_AUTH answer
-    bool tail_pending = false; ///< tails of an unknown message came after the last answer
+    /// Something of a message that is not whole yet came after the last answer: tails of an unknown
+    /// one, or IKEv1 fragments.
+    bool tail_pending = false;
     bool has_findings = false;
     bool strong = false; ///< in the list of those whose client showed itself
 

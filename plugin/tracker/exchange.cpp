@@ -399,7 +399,10 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
         prove(index, sighting.time);
     auto& asked = entry.asked[0];
     if (!sighting.whole) {
-        if (!sighting.from_initiator) asked.answer_part = true;
+        if (!sighting.from_initiator)
+            asked.answer_part = true;
+        else if (!sighting.repeat)
+            entry.tail_pending = true;
         return;
     }
     if (repeat || (sighting.repeat && !sighting.facts.is_vendor_fragment)) return;

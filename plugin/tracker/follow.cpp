@@ -293,6 +293,7 @@ void Tracker::State::follow_fragment(Entry& entry, Sighting& sighting, bool same
                         .direction = sighting.direction(),
                         .role = sighting.role,
                         .transport = sighting.transport,
+                        .id = facts.fragment.id,
                         .time = sighting.time,
                         .message_bytes = facts.header.length,
                         .datagram_bytes = sighting.item.seen.datagram_bytes,

@@ -10,7 +10,7 @@ namespace {
 FragmentSet* find_latest(std::vector<FragmentSet>& sets, const FragmentOf& of) noexcept {
     const auto found = std::find_if(sets.rbegin(), sets.rend(), [&of](const FragmentSet& set) {
         return set.exchange == of.exchange && set.direction == of.direction &&
-               set.role == of.role && set.transport == of.transport;
+               set.role == of.role && set.transport == of.transport && set.id == of.id;
     });
     return found == sets.rend() ? nullptr : &*found;
 }
@@ -21,6 +21,7 @@ FragmentSet fresh(const FragmentOf& of) noexcept {
     set.direction = of.direction;
     set.role = of.role;
     set.transport = of.transport;
+    set.id = of.id;
     set.first_time = of.time;
     return set;
 }

@@ -26,6 +26,7 @@ struct FragmentOf {
     Direction direction = Direction::to_server;
     Role role = Role::request;
     Transport transport = Transport::skf;
+    std::uint16_t id = 0; ///< payload 132's
     TimePoint time;
     std::uint32_t message_bytes = 0;
     std::uint32_t datagram_bytes = 0;
@@ -36,7 +37,8 @@ struct FragmentOf {
 /// Adds one fragment to the set of its message.
 ///
 /// A larger total begins the set anew, a smaller one is ignored. Payload 132 has no message of its
-/// own in the header: a number already there with other bytes begins the next message.
+/// own in the header: another fragment id is another message, and as many senders use one id for
+/// all, a number already there with other bytes begins the next message.
 ///
 /// Bounds: at most `max_sets` remain, the oldest goes; numbers are told apart up to
 ///         NumberSet::max_number, a set of more is never complete

@@ -119,6 +119,31 @@ TEST_CASE("SKF set: of more than 1024 nothing is said but that its last piece ca
     }
 }
 
+TEST_CASE("payload 132: pieces of different fragment ids make no set", "[tracker]") {
+    auto of = auth_request();
+    of.transport = Transport::cisco;
+    const auto add = [&of](std::vector<FragmentSet>& sets,
+                           std::uint16_t id,
+                           std::uint16_t number,
+                           std::uint16_t total) {
+        of.id = id;
+        return add_fragment(sets, of, piece(number, total));
+    };
+    std::vector<FragmentSet> sets;
+    CHECK(add(sets, 1, 3, 3).started);
+    CHECK(add(sets, 2, 1, 0).started);
+    CHECK_FALSE(add(sets, 2, 2, 0).completed);
+    REQUIRE(sets.size() == 2);
+    CHECK_FALSE(sets[0].complete);
+    CHECK_FALSE(sets[1].complete);
+    SECTION("each id has its own, in any order") {
+        CHECK_FALSE(add(sets, 1, 1, 0).completed);
+        CHECK(add(sets, 2, 3, 3).completed);
+        CHECK(add(sets, 1, 2, 0).completed);
+        CHECK(sets.size() == 2);
+    }
+}
+
 TEST_CASE("SKF set: at most 16 a handshake, the oldest goes", "[tracker]") {
     std::vector<FragmentSet> sets;
     for (std::uint32_t id = 1; id <= 40; ++id) {

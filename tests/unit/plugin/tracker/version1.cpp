@@ -287,6 +287,20 @@ TEST_CASE("IKEv1: racoon's payload 132 has the E flag", "[tracker]") {
     }
 }
 
+TEST_CASE("IKEv1: payload 132 of two fragment ids is two messages", "[tracker]") {
+    TrackerScript script;
+    main_mode(script, 4);
+    const auto first = payload_132_set(identity(10), 800, 1);
+    const auto second = payload_132_set(identity(12), 800, 2);
+    REQUIRE(first.size() == 3);
+    script.at(4ms).from_client(first[2]);
+    script.at(4s).from_client(second[0]).from_client(second[1]);
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.basis == Basis::unanswered);
+    CHECK_FALSE(handshake.auth_request_transport);
+    CHECK(handshake.sets.size() == 2);
+}
+
 TEST_CASE("IKEv1: how the message after the key exchange travelled", "[tracker]") {
     TrackerScript script;
     main_mode(script, 4, Vid::none);
