@@ -20,12 +20,13 @@ bool ends_walk(std::uint8_t type, std::uint8_t major) noexcept {
     return type == payload::fragment || is_sealed(type, major);
 }
 
-/// Whether an SKF is one that nobody can put in its place. Source: RFC 7383 §2.5, §2.6
-bool has_impossible_number(const Payload& skf) noexcept {
+/// Whether an SKF is one that a receiver discards. Source: RFC 7383 §2.5, §2.6
+bool is_impossible(const Payload& skf) noexcept {
     ByteReader reader(skf.body);
     const auto number = reader.u16();
     const auto total = reader.u16();
-    return reader.failed() ? !skf.cut : number == 0 || number > total;
+    if (reader.failed()) return !skf.cut;
+    return number == 0 || number > total || (number > 1 && skf.next != 0);
 }
 
 } // namespace
@@ -73,7 +74,7 @@ std::optional<Payload> PayloadWalk::next() noexcept {
     if (is_sealed(result.type, major_))
         encrypted_at_ = there_ - rest_.size() + generic_header_bytes;
     if (result.type == payload::encrypted_fragment && major_ == 2)
-        malformed_ = has_impossible_number(result);
+        malformed_ = is_impossible(result);
     cut_ = cut_ || result.cut;
     next_ = last || result.cut ? std::uint8_t{0} : result.next;
     rest_ = rest_.subspan(std::min<std::size_t>(result.length, rest_.size()));

@@ -182,6 +182,30 @@ TEST_CASE("message: an SKF inside a payload 132 makes no SKF of it", "[ike]") {
     }
 }
 
+TEST_CASE("message: an SKF that is malformed to the tracker is so to the gate", "[ike]") {
+    struct Case {
+        std::string name;
+        std::string payload; ///< next payload type, flags, length, number, total, data
+        bool malformed;
+    };
+    const Case cases[] = {
+        {"first",                            "2300000a 0001 0002 ffff", false},
+        {"second",                           "0000000a 0002 0002 ffff", false},
+        {"number zero",                      "0000000a 0000 0002 ffff", true },
+        {"number above total",               "0000000a 0003 0002 ffff", true },
+        {"second that names a payload type", "2300000a 0002 0002 ffff", true },
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            const auto skf =
+                hex("0011223344556677 8899aabbccddeeff 35 20 23 08 00000001 00000026" + c.payload);
+            REQUIRE(parse(skf).facts);
+            CHECK(parse(skf).facts->malformed == c.malformed);
+            CHECK(check_ike_message(skf, skf.size()).has_value() != c.malformed);
+        }
+    }
+}
+
 TEST_CASE("message: payload 132 is one with the E flag, too", "[ike]") {
     auto piece = payload_132_set(
         IkeBuilder::v1(2).spis(initiator, responder).encrypted(300).build(), 200)[0];
