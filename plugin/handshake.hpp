@@ -10,6 +10,7 @@
 #include "plugin/words.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,6 +57,8 @@ inline constexpr std::uint8_t v1_hash = 200;
 inline constexpr std::uint8_t v1_authentication = 201;
 inline constexpr std::uint8_t v1_key_length = 202;
 } // namespace transform_type
+/// Whether transforms of that type name a group; RFC 9370's additional ones do.
+[[nodiscard]] bool is_key_exchange(std::uint8_t transform_type) noexcept;
 
 /// One algorithm of an SA payload.
 struct Transform {
@@ -65,6 +68,8 @@ struct Transform {
     std::uint16_t key_bits = 0; ///< 0: none given
     auto operator<=>(const Transform&) const = default;
 };
+/// Distinct ones kept of an offer. strongSwan's default proposals have 48.
+inline constexpr std::size_t max_transforms = 64;
 
 /// "encryption=AES_GCM_16-256", "key_exchange=ECP_256"; a number where no name is known.
 [[nodiscard]] std::string to_string(const Transform& transform);
@@ -208,7 +213,7 @@ struct Handshake {
     std::optional<TimePoint> auth_answered;
     SideFacts client_side;
     SideFacts server_side;
-    SharedList<Transform> offered;       ///< by the initiator's latest SA payload; bounded
+    SharedList<Transform> offered;       ///< by the initiator's latest SA payload; max_transforms
     SharedList<Transform> chosen;        ///< by the answer to it
     std::vector<MessageRecord> messages; ///< in time order, bounded
     SeldomList<FragmentSet> sets;        ///< bounded
@@ -237,8 +242,9 @@ struct Handshake {
     bool init_answered = false; ///< a response with SA, KE and Nonce came (v1: the second message)
     /// Copies were lost, we had just started, or this server's answers take another way.
     bool muted = false;
-    bool proven = false; ///< the client showed that it receives (DESIGN §9)
-    bool probe = false;  ///< our own `ikefragctl probe`
+    bool proven = false;            ///< the client showed that it receives (DESIGN §9)
+    bool probe = false;             ///< our own `ikefragctl probe`
+    bool offered_truncated = false; ///< more was offered than `offered` has
 };
 
 } // namespace ikefrag

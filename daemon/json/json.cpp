@@ -168,6 +168,7 @@ json::object to_json(const Handshake& handshake) {
     object["client_side"] = side_json(handshake.client_side);
     object["server_side"] = side_json(handshake.server_side);
     object["offered"] = transforms_json(handshake.offered);
+    object["offered_truncated"] = handshake.offered_truncated;
     object["chosen"] = transforms_json(handshake.chosen);
     object["mid_stream"] = handshake.mid_stream;
     object["rekeyed"] = handshake.rekeyed;

@@ -9,7 +9,7 @@ namespace ikefrag {
 namespace {
 
 constexpr std::size_t max_lines = 8;
-constexpr std::size_t max_offered = 400; ///< octets of text
+constexpr std::size_t max_offered = 24; ///< names of one type of transform
 constexpr std::size_t cookie_rounds = 3;
 constexpr std::uint32_t tiny_answer = 120;
 constexpr Duration quiet_after_refusal = std::chrono::seconds(5);
@@ -90,6 +90,30 @@ void find_group_loop(const Scene& scene, const Step& init, Drafts& out) {
     cite(draft, same, view.start);
 }
 
+/// What the initiator offered, by type of transform. Groups first: of all it is mostly they that
+/// two ends do not have in common.
+std::string offered_text(const Handshake& handshake) {
+    std::vector<std::uint8_t> types;
+    for (const auto& transform : handshake.offered)
+        if (std::ranges::find(types, transform.type) == types.end())
+            types.push_back(transform.type);
+    std::ranges::stable_partition(types, is_key_exchange);
+    std::string text;
+    for (const auto type : types) {
+        std::size_t count = 0;
+        for (const auto& transform : handshake.offered) {
+            if (transform.type != type || ++count > max_offered) continue;
+            const auto name = to_string(transform);
+            text += count > 1      ? "/" + name.substr(name.find('=') + 1)
+                    : text.empty() ? "; offered: " + name
+                                   : ", " + name;
+        }
+        if (count > max_offered) text += " and " + std::to_string(count - max_offered) + " more";
+    }
+    if (handshake.offered_truncated) text += ", and more than were kept";
+    return text;
+}
+
 void find_refused_proposal(const Scene& scene, const Step& init, Drafts& out) {
     const auto& view = scene.view;
     auto refusals = answers_with(init, Note::no_proposal);
@@ -100,18 +124,9 @@ void find_refused_proposal(const Scene& scene, const Step& init, Drafts& out) {
                 !message.notes.has(Note::encrypted))
                 refusals.push_back(&message);
     if (refusals.empty() || view.init_answer != nullptr || !view.real_client) return;
-    std::string offered;
-    for (const auto& transform : view.handshake.offered) {
-        const auto text = to_string(transform);
-        if (offered.size() + text.size() > max_offered) {
-            offered += ", ...";
-            break;
-        }
-        offered += (offered.empty() ? "; offered: " : ", ") + text;
-    }
     auto& draft = out.add("D21", Actor::client, confidence_of(view, Confidence::high))
                       .with("times", offsets_text(times_of(refusals), view.start))
-                      .with("offered", offered);
+                      .with("offered", offered_text(view.handshake));
     cite(draft, {init.sent.front()}, view.start);
     cite(draft, refusals, view.start);
 }

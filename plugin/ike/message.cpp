@@ -211,6 +211,7 @@ void Reader::take_transforms(const Payload& payload, const IkeHeader& header) {
     TransformReader reader(payload, header.major);
     while (const auto transform = reader.next())
         if (!opening_.transforms.contains(*transform)) opening_.transforms.add(*transform);
+    if (reader.has_more()) opening_.transforms.set_truncated();
 }
 
 /// NAT-D of IKEv1: the first is of the destination, all others of the source (RFC 3947 §3.2).

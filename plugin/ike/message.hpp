@@ -14,13 +14,17 @@
 
 namespace ikefrag {
 
-/// A list of fixed room that drops what does not fit.
+/// A list of fixed room that drops what does not fit, and says so.
 template <class T, std::size_t n>
 class ShortList {
 public:
     void add(const T& value) noexcept {
-        if (size_ < n) items_[size_++] = value;
+        if (size_ < n)
+            items_[size_++] = value;
+        else
+            truncated_ = true;
     }
+    void set_truncated() noexcept { truncated_ = true; }
     [[nodiscard]] bool contains(const T& value) const noexcept {
         for (const auto& item : *this)
             if (item == value) return true;
@@ -30,10 +34,12 @@ public:
     [[nodiscard]] const T* end() const noexcept { return items_.data() + size_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] bool is_truncated() const noexcept { return truncated_; }
 
 private:
     std::array<T, n> items_{};
     std::size_t size_ = 0;
+    bool truncated_ = false;
 };
 
 /// The start of a vendor ID the table does not have.
@@ -48,7 +54,7 @@ struct OpeningFacts {
     ShortList<std::uint16_t, 24> notifies; ///< types, in order
     ShortList<std::uint16_t, 16> vendors;  ///< indexes into the VendorTable
     ShortList<UnknownVendor, 8> unknown_vendors;
-    ShortList<Transform, 32> transforms; ///< distinct ones
+    ShortList<Transform, max_transforms> transforms; ///< distinct ones
     /// Whether the sender's own address is as its NAT_DETECTION_SOURCE_IP says; empty: none sent.
     std::optional<bool> source_as_sent;
     std::optional<bool> destination_as_sent;

@@ -78,6 +78,10 @@ constexpr NumberName encryption_names[] = {
     {19, "AES_GCM_12"       },
     {20, "AES_GCM_16"       },
     {23, "CAMELLIA_CBC"     },
+    {24, "CAMELLIA_CTR"     },
+    {25, "CAMELLIA_CCM_8"   },
+    {26, "CAMELLIA_CCM_12"  },
+    {27, "CAMELLIA_CCM_16"  },
     {28, "CHACHA20_POLY1305"},
 };
 
@@ -96,32 +100,39 @@ constexpr NumberName integrity_names[] = {
     {1,  "HMAC_MD5_96"      },
     {2,  "HMAC_SHA1_96"     },
     {5,  "AES_XCBC_96"      },
+    {8,  "AES_CMAC_96"      },
     {12, "HMAC_SHA2_256_128"},
     {13, "HMAC_SHA2_384_192"},
     {14, "HMAC_SHA2_512_256"},
 };
 
 constexpr NumberName key_exchange_names[] = {
-    {0,  "NONE"         },
-    {1,  "MODP_768"     },
-    {2,  "MODP_1024"    },
-    {5,  "MODP_1536"    },
-    {14, "MODP_2048"    },
-    {15, "MODP_3072"    },
-    {16, "MODP_4096"    },
-    {17, "MODP_6144"    },
-    {18, "MODP_8192"    },
-    {19, "ECP_256"      },
-    {20, "ECP_384"      },
-    {21, "ECP_521"      },
-    {22, "MODP_1024_160"},
-    {23, "MODP_2048_224"},
-    {24, "MODP_2048_256"},
-    {31, "CURVE_25519"  },
-    {32, "CURVE_448"    },
-    {35, "ML_KEM_512"   },
-    {36, "ML_KEM_768"   },
-    {37, "ML_KEM_1024"  },
+    {0,  "NONE"            },
+    {1,  "MODP_768"        },
+    {2,  "MODP_1024"       },
+    {5,  "MODP_1536"       },
+    {14, "MODP_2048"       },
+    {15, "MODP_3072"       },
+    {16, "MODP_4096"       },
+    {17, "MODP_6144"       },
+    {18, "MODP_8192"       },
+    {19, "ECP_256"         },
+    {20, "ECP_384"         },
+    {21, "ECP_521"         },
+    {22, "MODP_1024_160"   },
+    {23, "MODP_2048_224"   },
+    {24, "MODP_2048_256"   },
+    {25, "ECP_192"         },
+    {26, "ECP_224"         },
+    {27, "BRAINPOOL_P224R1"},
+    {28, "BRAINPOOL_P256R1"},
+    {29, "BRAINPOOL_P384R1"},
+    {30, "BRAINPOOL_P512R1"},
+    {31, "CURVE_25519"     },
+    {32, "CURVE_448"       },
+    {35, "ML_KEM_512"      },
+    {36, "ML_KEM_768"      },
+    {37, "ML_KEM_1024"     },
 };
 
 /// Source: RFC 2409 Appendix A, RFC 3602.
@@ -156,12 +167,6 @@ std::string_view name_in(std::span<const NumberName> rows, std::uint16_t number)
 std::string name_or_number(std::span<const NumberName> rows, std::uint16_t number) {
     const auto name = name_in(rows, number);
     return name.empty() ? std::to_string(number) : std::string(name);
-}
-
-bool is_key_exchange(std::uint8_t type) noexcept {
-    return type == transform_type::key_exchange ||
-           (type >= transform_type::first_additional_key_exchange &&
-            type <= transform_type::last_additional_key_exchange);
 }
 
 std::string value_name(const Transform& transform) {
@@ -206,6 +211,12 @@ std::string_view notify_name(std::uint16_t type) noexcept {
                                            return candidate.number < number;
                                        });
     return row != std::end(notify_names) && row->number == type ? row->name : std::string_view{};
+}
+
+bool is_key_exchange(std::uint8_t type) noexcept {
+    return type == transform_type::key_exchange ||
+           (type >= transform_type::first_additional_key_exchange &&
+            type <= transform_type::last_additional_key_exchange);
 }
 
 std::string key_group_name(std::uint16_t group) {

@@ -21,6 +21,10 @@ public:
     TransformReader(const Payload& payload, std::uint8_t major) noexcept;
     /// The next transform (v1: the next attribute of one); empty at the end.
     std::optional<Transform> next() noexcept;
+    /// Once next() has come to its end: whether that was for the bound.
+    [[nodiscard]] bool has_more() const noexcept {
+        return looked_at_ >= max_looked_at && !(proposals_.empty() && transforms_.empty());
+    }
 
 private:
     bool enter_proposal() noexcept;

@@ -330,8 +330,9 @@ void Tracker::State::learn_side(Entry& entry, const Sighting& sighting) {
             if (std::find(list.begin(), list.end(), earlier) == list.end()) list.push_back(earlier);
         side.vendor_ids = std::move(list);
     }
-    if (!opening.transforms.empty())
-        (sighting.from_initiator ? handshake.offered : handshake.chosen) = transform_list(opening);
+    if (opening.transforms.empty()) return;
+    if (sighting.from_initiator) handshake.offered_truncated = opening.transforms.is_truncated();
+    (sighting.from_initiator ? handshake.offered : handshake.chosen) = transform_list(opening);
 }
 
 SharedList<std::string> Tracker::State::vendor_list(const OpeningFacts& opening) {
@@ -354,7 +355,7 @@ SharedList<std::string> Tracker::State::vendor_list(const OpeningFacts& opening)
 }
 
 SharedList<Transform> Tracker::State::transform_list(const OpeningFacts& opening) {
-    std::array<std::uint64_t, 32> words{};
+    std::array<std::uint64_t, max_transforms> words{};
     std::size_t count = 0;
     for (const auto& transform : opening.transforms)
         words[count++] = std::uint64_t{transform.version} << 40 |

@@ -210,7 +210,7 @@ ByteVector IkeBuilder::build() const {
     return out;
 }
 
-ByteVector sa_payload(std::initializer_list<TransformSpec> transforms) {
+ByteVector sa_payload(const std::vector<TransformSpec>& transforms) {
     ByteVector inside;
     std::size_t left = transforms.size();
     for (const auto& transform : transforms) {

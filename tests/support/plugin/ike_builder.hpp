@@ -80,7 +80,7 @@ struct TransformSpec {
     std::uint16_t id;
     std::uint16_t key_bits = 0;
 };
-[[nodiscard]] ByteVector sa_payload(std::initializer_list<TransformSpec> transforms);
+[[nodiscard]] ByteVector sa_payload(const std::vector<TransformSpec>& transforms);
 /// An IKEv1 SA payload with one transform; attributes as class and value.
 [[nodiscard]] ByteVector
 v1_sa_payload(std::initializer_list<std::pair<std::uint16_t, std::uint16_t>> attributes);

@@ -95,6 +95,7 @@ TEST_CASE("json: what the parser learnt of a handshake and an address can be rea
     const auto object = to_json(h);
     CHECK(json::serialize(object.at("offered")) ==
           R"(["encryption=AES_GCM_16-256","key_exchange=CURVE_25519"])");
+    CHECK(object.at("offered_truncated") == false);
     CHECK(json::serialize(object.at("chosen")) == R"(["encryption=AES_GCM_16-256"])");
     CHECK(object.at("client_side").at("other_behind_nat") == true);
     Peer peer;

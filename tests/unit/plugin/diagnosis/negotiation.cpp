@@ -142,8 +142,27 @@ TEST_CASE("D21: no proposal in common", "[diagnosis]") {
         script.sa_init().at(0.1).sa_refusal(Note::no_proposal);
         REQUIRE(script.finding("D21") != nullptr);
         CHECK(script.finding("D21")->sentence.find(
-                  "; offered: encryption=AES_CBC-256, key_exchange=MODP_2048.") !=
+                  "; offered: key_exchange=MODP_2048, encryption=AES_CBC-256.") !=
               std::string::npos);
+    }
+    SECTION("groups first however much is offered, and how many more there are") {
+        HandshakeScript script;
+        std::vector<Transform> offered;
+        for (std::uint16_t bits = 1; bits <= 30; ++bits)
+            offered.push_back({2, transform_type::encryption, 12, bits});
+        offered.push_back({2, transform_type::key_exchange, 14, 0});
+        offered.push_back({2, transform_type::key_exchange, 28, 0});
+        offered.push_back({2, transform_type::first_additional_key_exchange, 36, 0});
+        script.handshake.offered = SharedList<Transform>(std::move(offered));
+        script.handshake.offered_truncated = true;
+        script.sa_init().at(0.1).sa_refusal(Note::no_proposal);
+        REQUIRE(script.finding("D21") != nullptr);
+        const auto& sentence = script.finding("D21")->sentence;
+        CHECK(sentence.find(
+                  "; offered: key_exchange=MODP_2048/BRAINPOOL_P256R1, "
+                  "additional_key_exchange_1=ML_KEM_768, encryption=AES_CBC-1/AES_CBC-2/") !=
+              std::string::npos);
+        CHECK(sentence.ends_with("/AES_CBC-24 and 6 more, and more than were kept."));
     }
 }
 

@@ -218,6 +218,34 @@ TEST_CASE("message: payload 132 is one with the E flag, too", "[ike]") {
     CHECK_FALSE(facts->notes.has(Note::encrypted));
 }
 
+TEST_CASE("message: an offer is kept up to 64 transforms, and told when there were more", "[ike]") {
+    static constexpr std::uint16_t counts[]{48, 64, 65, 300};
+    for (const auto count : counts) {
+        DYNAMIC_SECTION(count) {
+            std::vector<TransformSpec> specs;
+            for (std::uint16_t id = 1; id <= count; ++id)
+                specs.push_back({transform_type::encryption, id});
+            auto builder = IkeBuilder::v2(34);
+            builder.spis(initiator).from_initiator().payload(33, sa_payload(specs));
+            const auto parsed = parse(builder.build());
+            REQUIRE(parsed.facts);
+            CHECK(parsed.opening.transforms.size() == std::min<std::size_t>(count, 64));
+            CHECK(parsed.opening.transforms.is_truncated() == (count > 64));
+        }
+    }
+    SECTION("the same ones over and over are not more; those behind the bound may be") {
+        for (const std::size_t count : {256u, 257u}) {
+            auto builder = IkeBuilder::v2(34);
+            builder.spis(initiator).from_initiator().payload(
+                33,
+                sa_payload(std::vector<TransformSpec>(count, {transform_type::encryption, 12})));
+            const auto parsed = parse(builder.build());
+            CHECK(parsed.opening.transforms.size() == 1);
+            CHECK(parsed.opening.transforms.is_truncated() == (count == 257));
+        }
+    }
+}
+
 TEST_CASE("message: payload 132 without a number, and around another version", "[ike]") {
     const auto v1 = std::string("0011223344556677 8899aabbccddeeff 84 10 02 00 00000000 ");
     const auto none = parse(hex(v1 + "00000024 00000008 0001 00 00")).facts;

@@ -53,6 +53,16 @@ TEST_CASE("notify and group names", "[ike]") {
           "additional_key_exchange_1=ML_KEM_1024");
 }
 
+TEST_CASE("transforms: names of what strongSwan offers", "[ike]") {
+    using namespace transform_type;
+    CHECK(to_string(Transform{2, encryption, 24, 256}) == "encryption=CAMELLIA_CTR-256");
+    CHECK(to_string(Transform{2, encryption, 27, 128}) == "encryption=CAMELLIA_CCM_16-128");
+    CHECK(to_string(Transform{2, integrity, 8, 0}) == "integrity=AES_CMAC_96");
+    CHECK(key_group_name(28) == "BRAINPOOL_P256R1");
+    CHECK(key_group_name(29) == "BRAINPOOL_P384R1");
+    CHECK(key_group_name(30) == "BRAINPOOL_P512R1");
+}
+
 TEST_CASE("SPIs: text, zero, our own probe", "[ike]") {
     CHECK(to_string(spi("00112233445566ff")) == "00112233445566ff");
     CHECK(is_zero(Spi{}));
