@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace ikefrag {
@@ -31,6 +32,12 @@ Result<std::vector<VendorId>, Diagnostics> read_vendor_ids(const std::string& co
             });
         return fail(std::move(mistakes));
     }
+    // Who names a built-in prefix means it: their name and word go before ours.
+    std::erase_if(known, [&own](const VendorId& built_in) {
+        return std::any_of(own->begin(), own->end(), [&built_in](const VendorId& id) {
+            return id.prefix == built_in.prefix;
+        });
+    });
     known.insert(known.end(), own->begin(), own->end());
     return known;
 }

@@ -37,11 +37,15 @@ void read_notify(Bytes body, Answer& answer) {
 
 void read_vendor(Bytes body, std::span<const VendorId> known, Answer& answer) {
     if (answer.vendors.size() == max_vendors) return;
+    const VendorId* best = nullptr;
     for (const auto& vendor : known) {
         if (body.size() < vendor.prefix.size()) continue;
         if (!std::equal(vendor.prefix.begin(), vendor.prefix.end(), body.begin())) continue;
-        answer.vendors.push_back(vendor.name);
-        if (answer.vendor.empty()) answer.vendor = vendor.vendor;
+        if (best == nullptr || vendor.prefix.size() > best->prefix.size()) best = &vendor;
+    }
+    if (best != nullptr) {
+        answer.vendors.push_back(best->name);
+        if (answer.vendor.empty()) answer.vendor = best->vendor;
         return;
     }
     std::string hex;

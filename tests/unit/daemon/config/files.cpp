@@ -74,6 +74,18 @@ TEST_CASE("config files: vendor IDs of one's own stand beside the configuration"
         REQUIRE(known->size() == built_in + 1);
         CHECK(known->back().vendor == "acme");
     }
+    SECTION("in the place of a built-in one of the same prefix, and of no other") {
+        folder.write("vendor-ids.txt",
+                     "Our NAT-T\t4a131c81070358455c5728f20e95452f\tacme\n"
+                     "Windows 9\t1e2b516905991c7d7c96fcbfb587e461000000\n");
+        const auto known = read_vendor_ids(config, Ownership::strict);
+        REQUIRE(known);
+        CHECK(known->size() == built_in + 1);
+        std::vector<std::string> names;
+        for (const auto& id : *known)
+            if (id.prefix.front() == 0x4a) names.push_back(id.name);
+        CHECK(names == std::vector<std::string>{"Our NAT-T"});
+    }
     SECTION("a mistake is told with its line") {
         folder.write("vendor-ids.txt", "Acme gateway\t0badc0de\nAcme\tzz\n");
         const auto known = read_vendor_ids(config, Ownership::strict);
