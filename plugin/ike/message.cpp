@@ -20,7 +20,8 @@ constexpr std::size_t head_bytes = 64;
 /// A host sends one NAT-D for each address it may send from; more than these are not compared.
 constexpr unsigned max_v1_nat_payloads = 8;
 
-/// The IKEv2 number of a payload type both versions have; other types stay.
+/// The IKEv2 number of a payload type both versions have; other types stay, those of IKEv2 alone
+/// are 0 in IKEv1.
 std::uint8_t common_type(std::uint8_t type, std::uint8_t major) noexcept {
     if (major != 1) return type;
     switch (type) {
@@ -29,6 +30,12 @@ std::uint8_t common_type(std::uint8_t type, std::uint8_t major) noexcept {
     case payload::v1_nonce: return payload::nonce;
     case payload::v1_notify: return payload::notify;
     case payload::v1_vendor_id: return payload::vendor_id;
+    // IKEv2's own numbers are nobody's in IKEv1.
+    case payload::sa:
+    case payload::ke:
+    case payload::nonce:
+    case payload::notify:
+    case payload::vendor_id: return 0;
     default: return type;
     }
 }

@@ -218,6 +218,22 @@ TEST_CASE("message: payload 132 is one with the E flag, too", "[ike]") {
     CHECK_FALSE(facts->notes.has(Note::encrypted));
 }
 
+TEST_CASE("message: IKEv2's payload types are nobody's in IKEv1", "[ike]") {
+    for (const unsigned type : {33u, 34u, 40u, 41u, 43u}) {
+        DYNAMIC_SECTION(type) {
+            auto builder = IkeBuilder::v1(2);
+            builder.spis(initiator, responder);
+            const auto parsed =
+                parse(builder.payload(static_cast<std::uint8_t>(type), noise(64, 1)).build());
+            REQUIRE(parsed.facts);
+            CHECK(parsed.facts->payloads == 1);
+            CHECK(parsed.facts->notes == Notes{});
+            CHECK(parsed.opening.notifies.empty());
+            CHECK(parsed.opening.unknown_vendors.empty());
+        }
+    }
+}
+
 TEST_CASE("message: an offer is kept up to 64 transforms, and told when there were more", "[ike]") {
     static constexpr std::uint16_t counts[]{48, 64, 65, 300};
     for (const auto count : counts) {
