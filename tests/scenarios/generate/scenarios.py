@@ -751,6 +751,18 @@ def healthy_ml_kem_1024():
 
 
 @scenario
+def healthy_300_skf():
+    """IKE_AUTH answered in 300 tiny IKE fragments, more than most receivers take; this one did."""
+    return [Story("skf300").agree().skf(1).at(0.2).skf(300, size=100, last=80, to_server=False).at(0.5).esp()]
+
+
+@scenario
+def healthy_racoon():
+    """IKEv1 main mode with its last messages in payload 132 and IKEv1's encryption flag set on those, as racoon does."""
+    return [Story("racoon", client="203.0.113.9").main_mode(True, True, fragments=3, flags=1)]
+
+
+@scenario
 def healthy_lossy():
     """A lossy path: IKE_SA_INIT and IKE_AUTH each repeated twice before they get through."""
     story = Story("lossy").init().at(1).init().at(3).agree()

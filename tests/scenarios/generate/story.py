@@ -261,8 +261,8 @@ class Story:
         message = header(self.initiator, responder, kind, 0x10, exchange, flags | (1 if encrypted else 0), message_id, body)
         return self.send(message, to_server, floated, **way)
 
-    def main_mode(self, client_vid=False, server_vid=False, size=2200, answer=2000, fragments=0):
-        """Main mode up to its last messages and a quick mode after it; `fragments`: by payload 132, each way."""
+    def main_mode(self, client_vid=False, server_vid=False, size=2200, answer=2000, fragments=0, flags=0):
+        """Main mode up to its last messages and a quick mode after it; `fragments`: by payload 132, each way, with these flags."""
         proposal = (1, struct.pack("!II", 1, 1) + struct.pack("!BBHBBBB", 0, 0, 36, 1, 1, 0, 1) +
                     struct.pack("!BBHBBH", 0, 0, 28, 1, 1, 0) +
                     struct.pack("!HHHHHHHHHH", 0x8001, 7, 0x800E, 256, 0x8002, 4, 0x8003, 3, 0x8004, 14))
@@ -284,7 +284,7 @@ class Story:
             for number in range(1, fragments + 1):
                 part = whole[(number - 1) * step:number * step]
                 body = struct.pack("!BBHHBB", 0, 0, 8 + len(part), 1, number, 1 if number == fragments else 0) + part
-                self.send(header(self.initiator, self.responder, 132, 0x10, 2, 0, 0, body), to_server)
+                self.send(header(self.initiator, self.responder, 132, 0x10, 2, flags, 0, body), to_server)
         self.at(start + 0.2).v1([], first=False, exchange=32, message_id=0x1234, encrypted=300)
         return self.at(start + 0.25).v1([], to_server=False, first=False, exchange=32, message_id=0x1234, encrypted=300)
 
