@@ -41,8 +41,16 @@ struct Exchange {
 /// "IKE_AUTH", "MAIN_MODE", "EXCHANGE_250" (DESIGN §6 has the list).
 [[nodiscard]] std::string exchange_name(std::uint8_t version, std::uint8_t type);
 
-/// "NO_PROPOSAL_CHOSEN", "COOKIE"; empty for a type that has no name here (PROTOCOL §2.4).
-[[nodiscard]] std::string_view notify_name(std::uint16_t type) noexcept;
+/// "NO_PROPOSAL_CHOSEN", "COOKIE"; empty for a type that has no name here (PROTOCOL §2.4). IKEv1's
+/// numbers mean other things.
+[[nodiscard]] std::string_view notify_name(std::uint8_t version, std::uint16_t type) noexcept;
+/// The same; "NOTIFY_40960" where no name is known.
+[[nodiscard]] std::string notify_name_or_number(std::uint8_t version, std::uint16_t type);
+/// Whether a clear notify of this type is kept in the timeline: errors, and what sends the client
+/// to another try or another server.
+[[nodiscard]] bool is_telling_notify(std::uint8_t version, std::uint16_t type) noexcept;
+/// What Windows means by an error number of NOTIFY_STATUS; empty for one not known here.
+[[nodiscard]] std::string_view windows_error_text(std::uint16_t error) noexcept;
 
 /// Kinds of Transform: IKEv2's own numbers (RFC 7296 §3.3.2), then IKEv1's attributes that have no
 /// counterpart there.
@@ -75,6 +83,8 @@ inline constexpr std::size_t max_transforms = 64;
 [[nodiscard]] std::string to_string(const Transform& transform);
 /// "MODP_2048", "ML_KEM_768"; the number where no name is known.
 [[nodiscard]] std::string key_group_name(std::uint16_t group);
+/// "31 (CURVE_25519)"; the number alone where no name is known.
+[[nodiscard]] std::string key_group_text(std::uint16_t group);
 
 /// Clear-text facts of one message, as a set of flags: what detectors ask about.
 enum class Note : std::uint8_t {
@@ -138,6 +148,7 @@ struct MessageRecord {
     std::uint16_t ip_fragments = 0;   ///< 0: one packet
     std::uint16_t skf_number = 0;     ///< or payload-132 number; 0: none
     std::uint16_t skf_total = 0;      ///< payload 132: known with the last, else 0
+    std::uint16_t windows_error = 0;  ///< of N(NOTIFY_STATUS); 0: none, or none of Windows' errors
     std::uint32_t message_bytes = 0;  ///< IKE Length
     std::uint32_t datagram_bytes = 0; ///< IP total length, reassembled
     std::uint32_t first_fragment_bytes =
@@ -147,12 +158,17 @@ struct MessageRecord {
     std::uint16_t wanted_group = 0; ///< of N(INVALID_KE_PAYLOAD)
     std::uint16_t key_group = 0;    ///< of the KE payload
     std::uint16_t error_notify = 0; ///< first clear error notify
+    /// The first distinct telling ones in clear (is_telling_notify); 0: no more.
+    std::array<std::uint16_t, 3> notifies{};
     Notes notes;
     Endpoint source; ///< as seen on `leg`
     Endpoint destination;
     std::optional<Endpoint> left_source; ///< as seen going out, where NAT changed it
     std::optional<Endpoint> left_destination;
 };
+
+/// What its clear notifies say: "INVALID_KE_PAYLOAD, wants group 31 (CURVE_25519)"; empty: none.
+[[nodiscard]] std::string notifies_text(const MessageRecord& message);
 
 /// An SKF or payload-132 set of one message.
 struct FragmentSet {

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/explain/explain.hpp"
 
+#include <algorithm>
+
 namespace ikefrag {
 namespace {
+
+/// What the latest clear error says, with its sentence's beginning; anyone may have sent it.
+std::string clear_error_text(const Handshake& handshake) {
+    const auto found = std::find_if(
+        handshake.messages.rbegin(), handshake.messages.rend(), [&](const MessageRecord& message) {
+            return message.direction == Direction::to_peer && message.notifies.front() != 0;
+        });
+    if (found == handshake.messages.rend()) return "no known cause fits what was seen.";
+    return "the answer says " + notifies_text(*found) + ".";
+}
 
 std::string outcome_text(const Handshake& handshake) {
     switch (handshake.basis) {
@@ -21,7 +33,7 @@ std::string outcome_text(const Handshake& handshake) {
     case Outcome::in_progress: return "it is under way.";
     case Outcome::failed:
         return handshake.basis == Basis::refused
-                   ? "it was refused; no known cause fits what was seen."
+                   ? "it was refused; " + clear_error_text(handshake)
                    : "it was not answered; no known cause fits what was seen.";
     case Outcome::unknown: return "what became of it is not known.";
     }

@@ -98,13 +98,7 @@ std::string note_of(const MessageRecord& message) {
             std::to_string(message.first_fragment_bytes) + " octets");
     }
     if (refused) add("refused: " + std::string(to_string(message.reason)));
-    if (message.notes.has(Note::cookie)) add("COOKIE");
-    if (message.notes.has(Note::invalid_ke))
-        add("INVALID_KE_PAYLOAD, wants group " + std::to_string(message.wanted_group));
-    if (message.notes.has(Note::no_proposal)) add("NO_PROPOSAL_CHOSEN");
-    if (message.notes.has(Note::redirect)) add("REDIRECT");
-    if (message.notes.has(Note::invalid_spi)) add("INVALID_IKE_SPI");
-    if (message.notes.has(Note::invalid_major_version)) add("INVALID_MAJOR_VERSION");
+    if (const auto says = notifies_text(message); !says.empty()) add(says);
     const bool init = message.exchange.version == 2 && message.exchange.type == 34;
     if (init && message.notes.has(Note::sa))
         add(message.notes.has(Note::fragmentation_supported) ? "offers IKE fragmentation"

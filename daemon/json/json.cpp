@@ -52,6 +52,20 @@ json::value number_or_null(std::uint64_t number) {
     return number;
 }
 
+json::value notify_or_null(std::uint8_t version, std::uint16_t type) {
+    if (type == 0) return nullptr;
+    return json::string(notify_name_or_number(version, type));
+}
+
+/// The latest clear error to the client; 0: none.
+std::uint16_t error_of(const Handshake& handshake) noexcept {
+    for (auto message = handshake.messages.rbegin(); message != handshake.messages.rend();
+         ++message)
+        if (message->direction == Direction::to_peer && message->error_notify != 0)
+            return message->error_notify;
+    return 0;
+}
+
 json::object verdict_counts(const std::array<std::uint64_t, count_of<Verdict>>& verdicts,
                             const std::array<std::uint64_t, count_of<Reason>>& drops) {
     json::object object;
@@ -176,6 +190,9 @@ json::object to_json(const Handshake& handshake) {
     object["esp_seen"] = handshake.esp_seen;
     object["muted"] = handshake.muted;
     object["probe"] = handshake.probe;
+    const auto error = error_of(handshake);
+    object["error_notify"] = number_or_null(error);
+    object["error_notify_name"] = notify_or_null(handshake.version, error);
     return object;
 }
 
@@ -202,6 +219,13 @@ json::object to_json(const MessageRecord& message) {
     object["message_bytes"] = message.message_bytes;
     object["datagram_bytes"] = message.datagram_bytes;
     object["error_notify"] = number_or_null(message.error_notify);
+    object["error_notify_name"] = notify_or_null(message.exchange.version, message.error_notify);
+    json::array notifies;
+    for (const auto type : message.notifies)
+        if (type != 0)
+            notifies.push_back(json::string(notify_name_or_number(message.exchange.version, type)));
+    object["notifies"] = std::move(notifies);
+    object["windows_error"] = number_or_null(message.windows_error);
     object["source"] = endpoint_json(message.source);
     object["destination"] = endpoint_json(message.destination);
     return object;

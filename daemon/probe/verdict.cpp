@@ -254,32 +254,8 @@ std::string icmp_text(const IcmpError& error, Family family) {
 }
 
 std::string notify_text(std::uint16_t type) {
-    struct Row {
-        std::uint16_t type;
-        const char* text;
-    };
-    // PROTOCOL's list: what a server says in the clear.
-    static constexpr Row rows[] = {
-        {1,     "UNSUPPORTED_CRITICAL_PAYLOAD"   },
-        {4,     "INVALID_IKE_SPI"                },
-        {5,     "INVALID_MAJOR_VERSION"          },
-        {7,     "INVALID_SYNTAX"                 },
-        {14,    "NO_PROPOSAL_CHOSEN"             },
-        {17,    "INVALID_KE_PAYLOAD"             },
-        {16388, "NAT_DETECTION_SOURCE_IP"        },
-        {16389, "NAT_DETECTION_DESTINATION_IP"   },
-        {16390, "COOKIE"                         },
-        {16404, "MULTIPLE_AUTH_SUPPORTED"        },
-        {16406, "REDIRECT_SUPPORTED"             },
-        {16407, "REDIRECT"                       },
-        {16418, "CHILDLESS_IKEV2_SUPPORTED"      },
-        {16430, "IKEV2_FRAGMENTATION_SUPPORTED"  },
-        {16431, "SIGNATURE_HASH_ALGORITHMS"      },
-        {16438, "INTERMEDIATE_EXCHANGE_SUPPORTED"},
-    };
-    for (const auto& row : rows)
-        if (row.type == type) return row.text;
-    return std::to_string(type);
+    const auto name = notify_name(2, type);
+    return name.empty() ? std::to_string(type) : std::string(name);
 }
 
 Verdict judge(const Facts& facts, const IpAddress& server) {

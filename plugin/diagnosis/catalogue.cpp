@@ -326,12 +326,13 @@ constexpr Diagnosis rows[] = {
         warning,
         server_or_client,
         "the server answers IKE_AUTH with a tiny message and nothing follows",
-        "{server} answered IKE_AUTH of {client} with {size} octets after {delay} and nothing "
-        "followed: authentication or authorisation failed, probably. Not a fragmentation "
-        "problem.",
+        "{server} answered IKE_AUTH of {client} with {size} octets after {delay}{detail}. Not a "
+        "fragmentation problem.",
         "Read the server's log for this client: certificate, pre-shared key, user, or address "
         "pool.",
-        "An IKE_AUTH response of at most 120 octets, then no ESP and no later exchange for 5 s.",
+        "An IKE_AUTH response of at most 120 octets, then no ESP and no later exchange for 5 s."
+        " An error it says in clear is quoted: anyone may send it, so it is told and never acted "
+        "on.",
         "Answers to pre-shared keys are larger than 150 octets and EAP answers are followed by "
         "more; ESP or a later exchange disproves it."),
     row("D23",

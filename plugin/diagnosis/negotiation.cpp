@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/diagnosis/draft.hpp"
 #include "plugin/diagnosis/wording.hpp"
+#include "plugin/ike/notify.hpp"
 
 #include <algorithm>
 
@@ -80,11 +81,11 @@ void find_group_loop(const Scene& scene, const Step& init, Drafts& out) {
         out.add("D20",
                 Actor::client,
                 confidence_of(view, loop ? Confidence::high : Confidence::medium))
-            .with("wanted", std::to_string(wanted))
-            .with("offered", "group " + std::to_string(offered))
+            .with("wanted", key_group_text(wanted))
+            .with("offered", "group " + key_group_text(offered))
             .with("detail",
-                  loop ? "keeps offering group " + std::to_string(offered)
-                       : "offered group " + std::to_string(offered) + " and did not try again")
+                  loop ? "keeps offering group " + key_group_text(offered)
+                       : "offered group " + key_group_text(offered) + " and did not try again")
             .with("times", offsets_text(times_of(refusals), view.start));
     cite(draft, refusals, view.start);
     cite(draft, same, view.start);
@@ -149,9 +150,15 @@ void find_rejected_auth(const Scene& scene, Drafts& out) {
     if (!answer.complete || answer.message_bytes > tiny_answer ||
         view.now - answer.time < quiet_after_refusal || last->tries.back() > answer.time)
         return;
-    auto& draft = out.add("D22", Actor::server, confidence_of(view, Confidence::medium))
-                      .with("size", std::to_string(answer.message_bytes))
-                      .with("delay", seconds_text(answer.time - last->tries.front()));
+    auto& draft =
+        out.add("D22", Actor::server, confidence_of(view, Confidence::medium))
+            .with("size", std::to_string(answer.message_bytes))
+            .with("detail",
+                  answer.error_notify == 0
+                      ? std::string(" and nothing followed: authentication or "
+                                    "authorisation failed, probably")
+                      : ", in clear, and nothing followed: it says " + notifies_text(answer))
+            .with("delay", seconds_text(answer.time - last->tries.front()));
     cite(draft, {&last->best(), &answer}, view.start);
     draft.evidence.push_back("no ESP and no later exchange for " +
                              seconds_text(view.now - answer.time));
@@ -169,8 +176,11 @@ bool find_clear_error(const Scene& scene, Drafts& out) {
                       std::string(message.direction == Direction::to_peer ? "The server"
                                                                           : "The client") +
                           " says in clear " +
-                          (version ? "INVALID_MAJOR_VERSION: it does not speak this version of IKE"
-                                   : "INVALID_IKE_SPI: it does not know this handshake"));
+                          std::string(notify_name(message.exchange.version,
+                                                  version ? notify::invalid_major_version
+                                                          : notify::invalid_ike_spi)) +
+                          (version ? ": it does not speak this version of IKE"
+                                   : ": it does not know this handshake"));
         cite(draft, {&message}, view.start);
         return true;
     }

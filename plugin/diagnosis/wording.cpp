@@ -166,6 +166,7 @@ std::string evidence_text(const MessageRecord& message, TimePoint start) {
         text += ", dropped by this firewall (" + std::string(to_string(message.reason)) + ")";
     if (message.left_time)
         text += ", left this firewall after " + seconds_text(*message.left_time - message.time);
+    if (const auto says = notifies_text(message); !says.empty()) text += ", says " + says;
     if (message.retransmit) text += ", a repeat";
     return text;
 }

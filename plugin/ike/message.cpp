@@ -40,6 +40,16 @@ std::uint8_t common_type(std::uint8_t type, std::uint8_t major) noexcept {
     }
 }
 
+/// The error number of a NOTIFY_STATUS, as such or as the HRESULT made of it; 0: another value.
+/// Source: MS-IKEE §2.2.7, MS-ERREF §2.1.
+std::uint16_t windows_error_of(Bytes data) noexcept {
+    constexpr std::uint32_t facility_win32 = 0x8007;
+    ByteReader reader(data);
+    const auto value = reader.u32();
+    const bool is_error = value >> 16 == 0 || value >> 16 == facility_win32;
+    return is_error ? static_cast<std::uint16_t>(value & 0xffff) : std::uint16_t{0};
+}
+
 /// Reads one message's payloads into facts.
 class Reader {
 public:
@@ -166,6 +176,9 @@ void Reader::take_notify(const Payload& payload, const IkeHeader& header) {
         facts_.notes.set(Note::invalid_ke);
         facts_.wanted_group = ByteReader(notify->data).u16();
         return;
+    case notify::ms_notify_status:
+        if (header.major == 2) facts_.windows_error = windows_error_of(notify->data);
+        break;
     case notify::no_proposal_chosen: facts_.notes.set(Note::no_proposal); return;
     case notify::invalid_ike_spi: facts_.notes.set(Note::invalid_spi); return;
     case notify::invalid_major_version: facts_.notes.set(Note::invalid_major_version); return;

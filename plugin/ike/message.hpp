@@ -78,6 +78,7 @@ struct MessageFacts {
     std::uint16_t key_group = 0;
     std::uint16_t wanted_group = 0;
     std::uint16_t error_notify = 0;
+    std::uint16_t windows_error = 0; ///< as MessageRecord's
     std::uint64_t digest = 0;
     std::uint32_t head_digest = 0;
 };

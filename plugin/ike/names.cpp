@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/handshake.hpp"
+#include "plugin/ike/notify.hpp"
 
 #include <algorithm>
 #include <array>
@@ -63,6 +64,57 @@ constexpr NumberName notify_names[] = {
     {16438, "INTERMEDIATE_EXCHANGE_SUPPORTED"},
     {16441, "ADDITIONAL_KEY_EXCHANGE"        },
     {16443, "SUPPORTED_AUTH_METHODS"         },
+};
+
+/// Sorted by number. Source: RFC 2408 §3.14.1; the DOI's status types: RFC 2407 §4.6.3.
+constexpr NumberName v1_notify_names[] = {
+    {1,     "INVALID_PAYLOAD_TYPE"     },
+    {2,     "DOI_NOT_SUPPORTED"        },
+    {3,     "SITUATION_NOT_SUPPORTED"  },
+    {4,     "INVALID_COOKIE"           },
+    {5,     "INVALID_MAJOR_VERSION"    },
+    {6,     "INVALID_MINOR_VERSION"    },
+    {7,     "INVALID_EXCHANGE_TYPE"    },
+    {8,     "INVALID_FLAGS"            },
+    {9,     "INVALID_MESSAGE_ID"       },
+    {10,    "INVALID_PROTOCOL_ID"      },
+    {11,    "INVALID_SPI"              },
+    {12,    "INVALID_TRANSFORM_ID"     },
+    {13,    "ATTRIBUTES_NOT_SUPPORTED" },
+    {14,    "NO_PROPOSAL_CHOSEN"       },
+    {15,    "BAD_PROPOSAL_SYNTAX"      },
+    {16,    "PAYLOAD_MALFORMED"        },
+    {17,    "INVALID_KEY_INFORMATION"  },
+    {18,    "INVALID_ID_INFORMATION"   },
+    {19,    "INVALID_CERT_ENCODING"    },
+    {20,    "INVALID_CERTIFICATE"      },
+    {21,    "CERT_TYPE_UNSUPPORTED"    },
+    {22,    "INVALID_CERT_AUTHORITY"   },
+    {23,    "INVALID_HASH_INFORMATION" },
+    {24,    "AUTHENTICATION_FAILED"    },
+    {25,    "INVALID_SIGNATURE"        },
+    {26,    "ADDRESS_NOTIFICATION"     },
+    {27,    "NOTIFY_SA_LIFETIME"       },
+    {28,    "CERTIFICATE_UNAVAILABLE"  },
+    {29,    "UNSUPPORTED_EXCHANGE_TYPE"},
+    {30,    "UNEQUAL_PAYLOAD_LENGTHS"  },
+    {16384, "CONNECTED"                },
+    {24576, "RESPONDER_LIFETIME"       },
+    {24577, "REPLAY_STATUS"            },
+    {24578, "INITIAL_CONTACT"          },
+};
+
+struct WindowsError {
+    std::uint16_t number;
+    std::string_view text;
+};
+
+/// What a client's event 20227 shows. Source: DIAGNOSES §1.2.
+constexpr WindowsError windows_errors[] = {
+    {809,   "no answer"                             },
+    {13801, "IKE credentials unacceptable"          },
+    {13806, "no valid machine certificate"          },
+    {13868, "policy match: the proposals do not fit"},
 };
 
 constexpr NumberName encryption_names[] = {
@@ -164,6 +216,14 @@ std::string_view name_in(std::span<const NumberName> rows, std::uint16_t number)
     return row == rows.end() ? std::string_view{} : row->name;
 }
 
+std::string_view name_in_sorted(std::span<const NumberName> rows, std::uint16_t number) noexcept {
+    const auto row = std::lower_bound(
+        rows.begin(), rows.end(), number, [](const NumberName& candidate, std::uint16_t wanted) {
+            return candidate.number < wanted;
+        });
+    return row != rows.end() && row->number == number ? row->name : std::string_view{};
+}
+
 std::string name_or_number(std::span<const NumberName> rows, std::uint16_t number) {
     const auto name = name_in(rows, number);
     return name.empty() ? std::to_string(number) : std::string(name);
@@ -203,14 +263,51 @@ std::string type_name(std::uint8_t type) {
 
 } // namespace
 
-std::string_view notify_name(std::uint16_t type) noexcept {
-    const auto* row = std::lower_bound(std::begin(notify_names),
-                                       std::end(notify_names),
-                                       type,
-                                       [](const NumberName& candidate, std::uint16_t number) {
-                                           return candidate.number < number;
-                                       });
-    return row != std::end(notify_names) && row->number == type ? row->name : std::string_view{};
+std::string_view notify_name(std::uint8_t version, std::uint16_t type) noexcept {
+    return version == 1 ? name_in_sorted(v1_notify_names, type)
+                        : name_in_sorted(notify_names, type);
+}
+
+std::string notify_name_or_number(std::uint8_t version, std::uint16_t type) {
+    const auto name = notify_name(version, type);
+    return name.empty() ? "NOTIFY_" + std::to_string(type) : std::string(name);
+}
+
+bool is_telling_notify(std::uint8_t version, std::uint16_t type) noexcept {
+    if (type < notify::first_status) return type != 0;
+    if (version == 1) return false;
+    switch (type) {
+    case notify::cookie:
+    case notify::redirect:
+    case notify::redirected_from:
+    case notify::ticket_nack:
+    case notify::puzzle: return true;
+    default: return false;
+    }
+}
+
+std::string_view windows_error_text(std::uint16_t error) noexcept {
+    for (const auto& known : windows_errors)
+        if (known.number == error) return known.text;
+    return {};
+}
+
+std::string notifies_text(const MessageRecord& message) {
+    std::string text;
+    const auto version = message.exchange.version;
+    for (const auto type : message.notifies) {
+        if (type == 0) break;
+        text += (text.empty() ? "" : "; ") + notify_name_or_number(version, type);
+        if (version == 1) continue;
+        if (type == notify::invalid_ke_payload) {
+            text += ", wants group " + key_group_text(message.wanted_group);
+        } else if (type == notify::ms_notify_status && message.windows_error != 0) {
+            text += ", Windows error " + std::to_string(message.windows_error);
+            const auto meaning = windows_error_text(message.windows_error);
+            if (!meaning.empty()) text += " (" + std::string(meaning) + ")";
+        }
+    }
+    return text;
 }
 
 bool is_key_exchange(std::uint8_t type) noexcept {
@@ -221,6 +318,13 @@ bool is_key_exchange(std::uint8_t type) noexcept {
 
 std::string key_group_name(std::uint16_t group) {
     return name_or_number(key_exchange_names, group);
+}
+
+std::string key_group_text(std::uint16_t group) {
+    const auto name = name_in(key_exchange_names, group);
+    auto text = std::to_string(group);
+    if (!name.empty()) (text += " (") += std::string(name) + ")";
+    return text;
 }
 
 std::string to_string(const Transform& transform) {

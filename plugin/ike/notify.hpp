@@ -16,15 +16,18 @@ inline constexpr std::uint16_t invalid_ike_spi = 4;
 inline constexpr std::uint16_t invalid_major_version = 5;
 inline constexpr std::uint16_t no_proposal_chosen = 14;
 inline constexpr std::uint16_t invalid_ke_payload = 17;
+inline constexpr std::uint16_t ms_notify_status = 12345; ///< MS-IKEE §2.2.7
 inline constexpr std::uint16_t first_status = 16384;
 inline constexpr std::uint16_t nat_detection_source_ip = 16388;
 inline constexpr std::uint16_t nat_detection_destination_ip = 16389;
 inline constexpr std::uint16_t cookie = 16390;
 inline constexpr std::uint16_t redirect_supported = 16406;
 inline constexpr std::uint16_t redirect = 16407;
+inline constexpr std::uint16_t redirected_from = 16408;
 inline constexpr std::uint16_t ticket_nack = 16412;
 inline constexpr std::uint16_t childless = 16418;
 inline constexpr std::uint16_t fragmentation_supported = 16430;
+inline constexpr std::uint16_t puzzle = 16434;
 inline constexpr std::uint16_t intermediate_supported = 16438;
 } // namespace notify
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "plugin/ike/notify.hpp"
 #include "plugin/tracker/state.hpp"
 
 #include <algorithm>

@@ -40,6 +40,21 @@ MessageRecord* find_repeat(Handshake& handshake, const Sighting& sighting) noexc
     return found == handshake.messages.rend() ? nullptr : &*found;
 }
 
+/// Totals are by IKEv2's numbers; of IKEv1's only those that mean the same have a row there.
+std::uint16_t counted_as(std::uint8_t version, std::uint16_t type) noexcept {
+    const auto name = notify_name(version, type);
+    return name.empty() || name != notify_name(2, type) ? std::uint16_t{0} : type;
+}
+
+void keep_telling(const OpeningFacts& opening, MessageRecord& record) noexcept {
+    auto free = record.notifies.begin();
+    for (const auto type : opening.notifies) {
+        if (free == record.notifies.end()) return;
+        if (!is_telling_notify(record.exchange.version, type)) continue;
+        if (std::find(record.notifies.begin(), free, type) == free) *free++ = type;
+    }
+}
+
 MessageRecord record_of(const Sighting& sighting) noexcept {
     const auto& [item, facts] = std::tie(sighting.item, sighting.facts);
     MessageRecord record;
@@ -65,6 +80,8 @@ MessageRecord record_of(const Sighting& sighting) noexcept {
     record.wanted_group = facts.wanted_group;
     record.key_group = facts.key_group;
     record.error_notify = facts.error_notify;
+    record.windows_error = facts.windows_error;
+    if (sighting.opening != nullptr) keep_telling(*sighting.opening, record);
     record.notes = facts.notes;
     record.source = item.seen.source;
     record.destination = item.seen.destination;
@@ -272,7 +289,7 @@ void Tracker::State::count_message(const MessageItem& item,
         ++totals_.notify_16430[index(role)];
     if (opening == nullptr) return;
     for (const auto type : opening->notifies)
-        ++tally.counts.notifies[notify_name(type).empty() ? std::uint16_t{0} : type];
+        ++tally.counts.notifies[counted_as(header.major, type)];
 }
 
 void Tracker::State::count_retransmit(Entry& entry, const Sighting& sighting) {

@@ -6,7 +6,7 @@ The name says what is expected: `d04_…` must be diagnosed as D04, `d04_not_whe
 """
 import struct
 
-from story import (COOKIE, FOLLOWUP_KE, INTERMEDIATE, INVALID_KE, INVALID_SPI, NO_PROPOSAL, Story, noise, packets)
+from story import (AUTH, AUTHENTICATION_FAILED, COOKIE, FOLLOWUP_KE, INTERMEDIATE, INVALID_KE, INVALID_SPI, NO_PROPOSAL, Story, noise, packets)
 
 SCENARIOS = {}
 
@@ -453,6 +453,12 @@ def d21_not_when_scanner():
 def d22_auth_rejected_probably():
     """IKE_AUTH is answered with 80 octets, and nothing follows: AUTHENTICATION_FAILED, by its size."""
     return [Story("d22").agree().auth().at(0.3).answer(80)]
+
+
+@scenario
+def d22_clear_error():
+    """IKE_AUTH is answered with a clear AUTHENTICATION_FAILED: the server had no keys to encrypt it."""
+    return [Story("d22clear").agree().auth().at(0.3).clear_error(AUTHENTICATION_FAILED, AUTH, 1)]
 
 
 @scenario

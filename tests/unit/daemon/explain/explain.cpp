@@ -206,3 +206,18 @@ TEST_CASE("explain: a headline for every end", "[explain]") {
             CHECK(headline(attempt).find("vpn1 (198.51.100.5)") != std::string::npos);
         }
 }
+
+TEST_CASE("explain: clear notifies are named, and a refusal without a finding quotes them",
+          "[explain]") {
+    auto attempt = partial_story();
+    attempt.findings.clear();
+    attempt.handshake.outcome = Outcome::failed;
+    attempt.handshake.basis = Basis::refused;
+    auto& answer = add_message(attempt, 0.2, 34, Direction::to_peer, Role::response, 36);
+    answer.notifies = {12345};
+    answer.windows_error = 13868;
+    CHECK(headline(attempt).ends_with(
+        ": it was refused; the answer says MS_NOTIFY_STATUS, Windows error 13868 (policy match: "
+        "the proposals do not fit)."));
+    CHECK(ladder(attempt).back().note.find("MS_NOTIFY_STATUS, Windows error 13868") == 0);
+}

@@ -202,3 +202,22 @@ TEST_CASE("json: messages by exchange, transport and SKF", "[json]") {
           R"("skf":{"fragments":5,"sets":0,"complete":0},)"
           R"("notify_16430":{"requests":0,"responses":1}})");
 }
+
+TEST_CASE("json: what the server said in the clear, by name", "[json]") {
+    auto h = handshake();
+    CHECK(to_json(h).at("error_notify").is_null());
+    CHECK(to_json(h).at("error_notify_name").is_null());
+    MessageRecord message;
+    message.direction = Direction::to_peer;
+    message.error_notify = 12345;
+    message.notifies = {16390, 12345};
+    message.windows_error = 13868;
+    h.messages.push_back(message);
+    const auto object = to_json_with_timeline(h);
+    CHECK(object.at("error_notify") == 12345);
+    CHECK(object.at("error_notify_name") == "MS_NOTIFY_STATUS");
+    const auto& shown = object.at("messages").at(0);
+    CHECK(shown.at("error_notify_name") == "MS_NOTIFY_STATUS");
+    CHECK(json::serialize(shown.at("notifies")) == R"(["COOKIE","MS_NOTIFY_STATUS"])");
+    CHECK(shown.at("windows_error") == 13868);
+}

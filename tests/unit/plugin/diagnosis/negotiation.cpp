@@ -184,6 +184,22 @@ TEST_CASE("D22: authentication probably refused", "[diagnosis]") {
     });
 }
 
+TEST_CASE("D22: a clear error is quoted", "[diagnosis]") {
+    auto script = failed(plain().auth(1300).at(0.3).message(
+        35, 1, Direction::to_peer, Role::response, 36, [](MessageRecord& message) {
+            message.notes = Notes{};
+            message.error_notify = 24;
+            message.notifies = {24};
+        }));
+    REQUIRE(script.finding("D22") != nullptr);
+    const auto& finding = *script.finding("D22");
+    CHECK(finding.sentence.find(", in clear, and nothing followed: it says "
+                                "AUTHENTICATION_FAILED. Not a fragmentation problem.") !=
+          std::string::npos);
+    CHECK(finding.evidence[1].ends_with("36 octets, says AUTHENTICATION_FAILED"));
+    CHECK(finding.confidence == Confidence::medium); // anyone may have sent it
+}
+
 TEST_CASE("D23: they answer and do not understand each other", "[diagnosis]") {
     const auto clear = [](Note note) {
         return [note](MessageRecord& message) {

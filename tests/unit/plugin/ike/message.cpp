@@ -502,3 +502,24 @@ TEST_CASE("message: ML-KEM sizes of IKE_INTERMEDIATE", "[ike]") {
         CHECK(piece.size() <= 1248);
     }
 }
+
+TEST_CASE("message: the error of NOTIFY_STATUS, as such or as an HRESULT", "[ike]") {
+    struct Case {
+        std::string data;
+        std::uint16_t error;
+    };
+    const Case cases[] = {
+        {"000035e9", 13801},
+        {"800735e9", 13801},
+        {"800935e9", 0    }, // another facility's
+        {"000035",   0    },
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.data) {
+            const auto [facts, opening] = parse(sa_init_refusal(initiator, 12345, hex(c.data)));
+            REQUIRE(facts);
+            CHECK(facts->error_notify == 12345);
+            CHECK(facts->windows_error == c.error);
+        }
+    }
+}

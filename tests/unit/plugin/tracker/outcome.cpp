@@ -162,6 +162,14 @@ TEST_CASE("outcome: what follows IKE_AUTH", "[tracker]") {
              s.at(900ms).from_client(clear.build());
          },                                                                                                         Outcome::failed,
          Basis::unanswered                                                                                                                               },
+        {"a ticket is not taken",
+         [](TrackerScript& s) {
+             s.at(0ms).from_client(
+                 IkeBuilder::v2(38).spis(initiator).from_initiator().notify(16413).build());
+             s.at(2ms).from_server(
+                 IkeBuilder::v2(38).spis(initiator).response().notify(16412).build());
+         },                                                                                                         Outcome::failed,
+         Basis::refused                                                                                                                                  },
         {"a short answer and nothing more",
          [](TrackerScript& s) { authenticate(s, 120); },
          Outcome::failed,

@@ -486,3 +486,52 @@ TEST_CASE("our own probe is known by its SPI, and nobody's failure", "[tracker]"
     CHECK(server.started[2] == 0);
     CHECK(server.failed.empty());
 }
+
+TEST_CASE("the timeline keeps what clear notifies say, and no more than it has room for",
+          "[tracker]") {
+    using Types = std::array<std::uint16_t, 3>;
+    struct Case {
+        std::string name;
+        std::vector<std::uint16_t> sent;
+        Types kept;
+    };
+    const Case cases[] = {
+        {"an error",                      {7},                      Types{7}      },
+        {"each once",                     {14, 14, 24},             Types{14, 24} },
+        {"not what every answer carries", {16430, 16388, 16431, 7}, Types{7}      },
+        {"what asks for another try",     {16390},                  Types{16390}  },
+        {"the first of many",             {1, 4, 5, 7, 9, 11},      Types{1, 4, 5}},
+        {"a private status is none",      {40'960},                 Types{}       },
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            auto answer = IkeBuilder::v2(34).spis(initiator).response();
+            for (const auto type : c.sent) answer.notify(type);
+            TrackerScript script;
+            script.at(0ms).from_client(sa_init_request(initiator));
+            script.at(2ms).from_server(answer.build());
+            const auto handshake = script.end().handshake();
+            CHECK(handshake.messages[0].notifies == Types{});
+            CHECK(handshake.messages[1].notifies == c.kept);
+        }
+    }
+}
+
+TEST_CASE("IKEv1's notifies count only where they mean the same as IKEv2's", "[tracker]") {
+    TrackerScript script;
+    script.at(0ms).from_client(IkeBuilder::v1(2)
+                                   .spis(initiator)
+                                   .payload(1,
+                                            v1_sa_payload({
+                                                {1, 7}
+    }))
+                                   .build());
+    script.at(2ms).from_server(
+        IkeBuilder::v1(5).spis(initiator, responder).id(9).notify(17).notify(14).build());
+    const auto& counts = script.end().tracker.server_totals().at(0).notifies;
+    CHECK(counts.at(14) == 1);
+    CHECK(counts.at(0) == 1);
+    CHECK(counts.count(17) == 0);
+    CHECK(notifies_text(script.handshake().messages[1]) ==
+          "INVALID_KEY_INFORMATION; NO_PROPOSAL_CHOSEN");
+}
