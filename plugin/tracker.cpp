@@ -47,8 +47,11 @@ void Tracker::for_each_finding(const std::function<void(const Finding&)>& visit)
 }
 
 const Peer* Tracker::find_peer(const IpAddress& address) const {
-    const auto* entry = std::as_const(state_->peers).find(address);
-    return entry == nullptr ? nullptr : &entry->peer;
+    auto* entry = state_->peers.find(address);
+    if (entry == nullptr) return nullptr;
+    // What it believed is forgotten by time alone.
+    entry->peer.path_mtu_bytes = entry->path_mtu.at(state_->now());
+    return &entry->peer;
 }
 
 void Tracker::restore_peer(const Peer& peer) { state_->restore_peer(peer); }

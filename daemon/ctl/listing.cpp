@@ -73,6 +73,13 @@ Colour severity_colour(const std::string& severity) {
     return Colour::dim;
 }
 
+/// With the IPv4 address a transition address embeds: "6to4 of 192.0.2.7".
+std::string transition_text(const json::object& peer) {
+    auto text = shown(peer, "transition");
+    if (const auto embedded = shown(peer, "embedded"); embedded != "-") text += " of " + embedded;
+    return text;
+}
+
 } // namespace
 
 std::string shown(const json::value& value) { return text_of(value); }
@@ -139,7 +146,7 @@ std::string list_peers(const json::array& peers, const Terminal& terminal, std::
                    shown(peer, "role"),
                    fragmentation == "none" ? terminal.paint(Colour::yellow, "none") : fragmentation,
                    shown(peer, "vendor"),
-                   shown(peer, "transition"),
+                   transition_text(peer),
                    shown(peer, "handshakes_ok"),
                    shown(peer, "handshakes_failed"),
                    shown(peer, "path_mtu_bytes"),

@@ -50,8 +50,9 @@ json::object handshake_json(const Handshake& handshake, bool mask) {
     };
     hide(object["client"]);
     for (auto& message : object["messages"].as_array())
-        for (const auto* end : {"source", "destination"})
-            hide(message.as_object()[end].as_object()["address"]);
+        for (const auto* end : {"source", "destination", "left_source", "left_destination"})
+            if (auto* endpoint = message.as_object()[end].if_object(); endpoint != nullptr)
+                hide((*endpoint)["address"]);
     for (auto& icmp : object["icmp"].as_array()) hide(icmp.as_object()["reporter"]);
     return object;
 }

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -110,6 +111,25 @@ json::object endpoint_json(const Endpoint& endpoint) {
     };
 }
 
+json::value endpoint_or_null(const std::optional<Endpoint>& endpoint) {
+    if (!endpoint) return nullptr;
+    return endpoint_json(*endpoint);
+}
+
+json::value group_or_null(std::uint16_t group) {
+    if (group == 0) return nullptr;
+    return json::string(key_group_name(group));
+}
+
+/// Numbers of a set that were not seen; null while it is not known how many there are.
+json::value missing_or_null(const FragmentSet& set) {
+    if (set.total == 0 || set.is_too_large()) return nullptr;
+    json::array missing;
+    for (std::uint16_t number = 1; number <= set.total; ++number)
+        if (!set.present.has(number)) missing.push_back(number);
+    return missing;
+}
+
 json::object set_json(const FragmentSet& set) {
     return {
         {"exchange", exchange_name(set.exchange.version, set.exchange.type)},
@@ -121,12 +141,15 @@ json::object set_json(const FragmentSet& set) {
         {"last_time",          to_json(set.last_time)},
         {"total",          number_or_null(set.total)                                        },
         {"seen",          set.seen},
-        {"attempts",          set.attempts                                    },
-        {"bytes",          set.bytes },
-        {"largest_bytes",          set.largest_bytes                            },
-        {"complete",          set.complete      },
-        {"too_large",          set.is_too_large()                           },
-        {"ip_fragmented",          set.ip_fragmented  }
+        {"missing",          missing_or_null(set)                                     },
+        {"previous_total",          number_or_null(set.previous_total)},
+        {"previous_largest_bytes",          number_or_null(set.previous_largest_bytes)                             },
+        {"attempts",          set.attempts     },
+        {"bytes",          set.bytes                                },
+        {"largest_bytes",          set.largest_bytes},
+        {"complete",          set.complete                                     },
+        {"too_large",          set.is_too_large()},
+        {"ip_fragmented",          set.ip_fragmented                                 }
     };
 }
 
@@ -190,6 +213,10 @@ json::object to_json(const Handshake& handshake) {
     object["esp_seen"] = handshake.esp_seen;
     object["muted"] = handshake.muted;
     object["probe"] = handshake.probe;
+    json::object path_mtu;
+    for (const auto& direction : words<Direction>())
+        path_mtu[direction.text] = number_or_null(handshake.path_mtu_bytes[index(direction.value)]);
+    object["path_mtu_bytes"] = std::move(path_mtu);
     const auto error = error_of(handshake);
     object["error_notify"] = number_or_null(error);
     object["error_notify_name"] = notify_or_null(handshake.version, error);
@@ -226,8 +253,12 @@ json::object to_json(const MessageRecord& message) {
             notifies.push_back(json::string(notify_name_or_number(message.exchange.version, type)));
     object["notifies"] = std::move(notifies);
     object["windows_error"] = number_or_null(message.windows_error);
+    object["key_group"] = group_or_null(message.key_group);
+    object["wanted_group"] = group_or_null(message.wanted_group);
     object["source"] = endpoint_json(message.source);
     object["destination"] = endpoint_json(message.destination);
+    object["left_source"] = endpoint_or_null(message.left_source);
+    object["left_destination"] = endpoint_or_null(message.left_destination);
     return object;
 }
 

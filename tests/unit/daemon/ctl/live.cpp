@@ -146,6 +146,8 @@ TEST_CASE("ctl live: lists, newest last, with what was asked for", "[ctl]") {
             Peer peer;
             peer.address = *parse_address("192.0.2.1");
             peer.vendor = "=cmd|'/c calc'\x1b[2J";
+            peer.transition = Transition::six_to_four;
+            peer.embedded = parse_address("198.51.100.77");
             return result({
                 {"format", 1                         },
                 {"peers",  json::array{to_json(peer)}},
@@ -180,7 +182,9 @@ TEST_CASE("ctl live: lists, newest last, with what was asked for", "[ctl]") {
     CHECK(contains(csv.out, "\"'=cmd|"));
     CHECK_FALSE(contains(csv.out, "\x1b"));
     CHECK(std::count(csv.out.begin(), csv.out.end(), '\n') == 2);
-    CHECK_FALSE(contains(daemon.ctl({"peers"}).out, "\x1b"));
+    const auto peers = daemon.ctl({"peers"}).out;
+    CHECK_FALSE(contains(peers, "\x1b"));
+    CHECK(contains(peers, "6to4 of 198.51.100.77"));
 
     const auto found = daemon.ctl({"diagnoses", "--open"});
     CHECK(daemon.last_request().at("open") == true);

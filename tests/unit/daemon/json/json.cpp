@@ -221,3 +221,40 @@ TEST_CASE("json: what the server said in the clear, by name", "[json]") {
     CHECK(json::serialize(shown.at("notifies")) == R"(["COOKIE","MS_NOTIFY_STATUS"])");
     CHECK(shown.at("windows_error") == 13868);
 }
+
+TEST_CASE("json: a timeline has where NAT sent a message, and its groups by name", "[json]") {
+    auto h = handshake();
+    MessageRecord message;
+    message.left_destination = Endpoint{address("10.0.0.5"), 500};
+    message.key_group = 14;
+    h.messages.push_back(message);
+    message = {};
+    message.wanted_group = 31;
+    h.messages.push_back(message);
+    h.path_mtu_bytes[index(Direction::to_server)] = 1400;
+    const auto object = to_json_with_timeline(h);
+    const auto& first = object.at("messages").at(0);
+    CHECK(first.at("left_source").is_null());
+    CHECK(json::serialize(first.at("left_destination")) == R"({"address":"10.0.0.5","port":500})");
+    CHECK(first.at("key_group") == "MODP_2048");
+    CHECK(first.at("wanted_group").is_null());
+    CHECK(object.at("messages").at(1).at("wanted_group") == "CURVE_25519");
+    CHECK(json::serialize(object.at("path_mtu_bytes")) == R"({"to_server":1400,"to_peer":null})");
+}
+
+TEST_CASE("json: a set has what is missing of it, and what it began anew from", "[json]") {
+    auto h = handshake();
+    FragmentSet set;
+    set.total = 5;
+    set.present[0] = 0b01011;
+    set.previous_total = 3;
+    set.previous_largest_bytes = 1280;
+    h.sets.edit().push_back(set);
+    h.sets.edit().push_back(FragmentSet{});
+    const auto sets = to_json_with_timeline(h).at("sets");
+    CHECK(json::serialize(sets.at(0).at("missing")) == "[3,5]");
+    CHECK(sets.at(0).at("previous_total") == 3);
+    CHECK(sets.at(0).at("previous_largest_bytes") == 1280);
+    CHECK(sets.at(1).at("missing").is_null());
+    CHECK(sets.at(1).at("previous_total").is_null());
+}

@@ -132,6 +132,8 @@ TEST_CASE("capability: stored only when the client has shown that it receives", 
         script.at(7s).lost(lost).end();
         CHECK(script.tracker.peer_count() == 2);
         CHECK(script.tracker.find_peer(script.client.address)->path_mtu_bytes == 1500);
+        script.expire(2h);
+        CHECK(script.tracker.find_peer(script.client.address)->path_mtu_bytes == 0);
     }
 }
 
