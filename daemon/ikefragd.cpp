@@ -124,7 +124,8 @@ TroubleFacts trouble_facts(const Daemon& daemon, const MetricsCollector& metrics
     const auto& events = parts.events.counters();
     facts.events_lost = events.lost.get() + events.failures.get();
     facts.fail_open = daemon.config().settings.queue.fail_open;
-    facts.peers_database = parts.store.complaint();
+    facts.peers_set_aside = parts.store.notice();
+    facts.peers_database = parts.store.trouble();
     facts.pass = what_pass_does(parts.table.conntrack());
     facts.wall_clock_drift = parts.clock.drift();
     return facts;

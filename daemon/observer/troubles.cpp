@@ -57,6 +57,10 @@ std::vector<LogLine> Troubles::look(const TroubleFacts& facts, TimePoint now) {
         lines.push_back({LogLevel::warning, words_for(i, counts[i] - counted.told, facts)});
         counted = {counts[i], now};
     }
+    if (facts.peers_set_aside != peers_set_aside_) {
+        lines.push_back({LogLevel::warning, facts.peers_set_aside});
+        peers_set_aside_ = facts.peers_set_aside;
+    }
     if (facts.peers_database != peers_database_) {
         if (facts.peers_database.empty())
             lines.push_back({LogLevel::info, "peers are stored again"});

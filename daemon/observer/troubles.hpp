@@ -20,8 +20,9 @@ struct TroubleFacts {
     std::uint64_t observations_lost = 0; ///< between worker and tracker
     std::uint64_t events_lost = 0;
     bool fail_open = true;
-    std::string peers_database; ///< what is wrong with it; empty: nothing
-    std::string pass;           ///< what `pass` does on this host
+    std::string peers_set_aside; ///< that another peers.db was begun, and why; empty: none was
+    std::string peers_database;  ///< why nothing can be stored in it; empty: it can
+    std::string pass;            ///< what `pass` does on this host
     Duration wall_clock_drift{};
 };
 
@@ -42,6 +43,7 @@ private:
         std::optional<TimePoint> told_at;
     };
     std::array<Counted, 5> counted_{};
+    std::string peers_set_aside_;
     std::string peers_database_;
     std::optional<std::string> pass_;
     Duration drift_{};

@@ -50,6 +50,16 @@ ON CONFLICT (address) DO UPDATE SET role=?2, fragmentation=?3, vendor=?4, transi
   last_seen=?8, fragmentation_changed=?9, handshakes_ok=?10, handshakes_failed=?11, path_mtu_bytes=?12,
   server=?13
 )sql";
+constexpr const char* select_columns =
+    "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
+    " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes, server FROM peer";
+/// Fit a file of version 1; prepared to see whether it is one, never run.
+constexpr const char* select_version_1 =
+    "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
+    " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes FROM peer";
+constexpr const char* insert_version_1 =
+    "INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12) "
+    "ON CONFLICT (address) DO NOTHING";
 constexpr const char* insert_capability = "INSERT OR REPLACE INTO capability VALUES (?1,?2,?3)";
 constexpr const char* trim_capability =
     "DELETE FROM capability WHERE address=?1 AND time NOT IN "
@@ -204,7 +214,14 @@ PeerFile::Found PeerFile::look() {
     const auto check = read_value(database_, "PRAGMA quick_check(1)");
     if (!check) return otherwise(check.error());
     if (*check != "ok") return otherwise(says_disk_failed(*check));
-    return *version == "1" ? Found::older : Found::ours;
+    const bool is_older = *version == "1";
+    // By name it may be ours and still have other columns: then nothing could ever be stored.
+    for (const auto* sql : {is_older ? insert_version_1 : upsert_peer,
+                            is_older ? select_version_1 : select_columns,
+                            insert_capability,
+                            select_capability})
+        if (!database_.prepare(sql)) return otherwise(database_.out_of_reach());
+    return is_older ? Found::older : Found::ours;
 }
 
 bool PeerFile::upgrade() { return database_.execute(from_version_1).has_value(); }

@@ -40,9 +40,13 @@ public:
     [[nodiscard]] Result<CapabilityHistory, std::string> history(const IpAddress& address) const;
 
     Counters counters;
-    [[nodiscard]] std::string complaint() const {
+    [[nodiscard]] std::string notice() const {
         const std::lock_guard lock(mutex_);
-        return notice_.empty() || trouble_.empty() ? notice_ + trouble_ : notice_ + "; " + trouble_;
+        return notice_;
+    }
+    [[nodiscard]] std::string trouble() const {
+        const std::lock_guard lock(mutex_);
+        return trouble_;
     }
 
 private:
@@ -77,6 +81,26 @@ private:
     std::thread thread_;
 };
 
+namespace {
+
+/// No more are kept: the last is written over.
+constexpr int most_set_aside = 9;
+
+/// `path`, or where something is there, the first of `path.2`, `path.3` … that is free: what was
+/// set aside first is what an admin wants to look at.
+std::filesystem::path free_place(const std::string& path) {
+    std::filesystem::path place = path;
+    for (int number = 2; number <= most_set_aside; ++number) {
+        std::error_code error;
+        // Of a link, it is the link that would be replaced.
+        if (!std::filesystem::exists(std::filesystem::symlink_status(place, error))) break;
+        place = path + "." + std::to_string(number);
+    }
+    return place;
+}
+
+} // namespace
+
 void PeerStore::State::open() {
     using Found = PeerFile::Found;
     auto file = PeerFile::open(settings_.path);
@@ -102,8 +126,7 @@ void PeerStore::State::open() {
 bool PeerStore::State::set_aside() {
     file_.reset();
     std::error_code error;
-    auto aside = settings_.path;
-    aside += ".unreadable";
+    const auto aside = free_place(settings_.path.string() + ".unreadable");
     std::filesystem::rename(settings_.path, aside, error);
     if (error) {
         set_trouble("peers.db is not a database of ours and cannot be moved aside: " +
@@ -277,6 +300,13 @@ void PeerStore::forget(const IpAddress& address) {
 void PeerStore::forget_before(TimePoint time) { state_->forget_before(time); }
 
 const PeerStore::Counters& PeerStore::counters() const noexcept { return state_->counters; }
-std::string PeerStore::complaint() const { return state_->complaint(); }
+std::string PeerStore::notice() const { return state_->notice(); }
+std::string PeerStore::trouble() const { return state_->trouble(); }
+
+std::string PeerStore::complaint() const {
+    const auto was = notice();
+    const auto is = trouble();
+    return was.empty() || is.empty() ? was + is : was + "; " + is;
+}
 
 } // namespace ikefrag

@@ -64,7 +64,11 @@ public:
     void forget_before(TimePoint time);
 
     [[nodiscard]] const Counters& counters() const noexcept;
-    /// What an admin should know of the file's state; empty when all is well.
+    /// That a file was moved aside at the start of this run; empty: none was.
+    [[nodiscard]] std::string notice() const;
+    /// Why nothing can be stored now; empty: it can.
+    [[nodiscard]] std::string trouble() const;
+    /// Both: what an admin should know of the file's state; empty when all is well.
     [[nodiscard]] std::string complaint() const;
 
 private:

@@ -88,6 +88,23 @@ TEST_CASE("troubles: a database that cannot be written, and that it can again", 
     CHECK(texts(troubles.look(facts, start + 101s)) == "peers are stored again\n");
 }
 
+TEST_CASE("troubles: a new database in place of one that was none outlives a restart",
+          "[observer]") {
+    Troubles troubles;
+    TroubleFacts facts;
+    facts.peers_set_aside = "peers.db was unreadable; it was moved and a new one begun";
+    const auto lines = troubles.look(facts, start);
+    REQUIRE(lines.size() == 1);
+    CHECK(lines[0].level == LogLevel::warning);
+    CHECK(lines[0].text == facts.peers_set_aside);
+    CHECK(troubles.look(facts, start + 100s).empty());
+    facts.peers_database = "peers.db cannot be written: database or disk is full";
+    CHECK(texts(troubles.look(facts, start + 101s)) ==
+          facts.peers_database + "; what is known of peers would not outlive a restart\n");
+    facts.peers_database.clear();
+    CHECK(texts(troubles.look(facts, start + 102s)) == "peers are stored again\n");
+}
+
 TEST_CASE("troubles: what pass does is told when it changes", "[observer]") {
     Troubles troubles;
     TroubleFacts facts;

@@ -191,6 +191,84 @@ TEST_CASE("peers.db: somebody else's database is not written into", "[state]") {
     CHECK(std::filesystem::exists(directory.path / "peers.db.unreadable"));
 }
 
+TEST_CASE("peers.db: a file that is ours by name only is moved aside", "[state]") {
+    const std::string capability =
+        "CREATE TABLE capability (address BLOB NOT NULL, time INTEGER NOT NULL,"
+        " fragmentation TEXT NOT NULL, PRIMARY KEY (address, time)) STRICT, WITHOUT ROWID;";
+    const std::string columns =
+        "address BLOB NOT NULL PRIMARY KEY, role TEXT, fragmentation TEXT, vendor TEXT,"
+        " transition TEXT, embedded BLOB, first_seen INTEGER, last_seen INTEGER,"
+        " fragmentation_changed INTEGER, handshakes_ok INTEGER, handshakes_failed INTEGER,"
+        " path_mtu_bytes INTEGER";
+    struct Case {
+        std::string name;
+        std::string schema;
+        int version;
+    };
+    const Case cases[] = {
+        {"one column",
+         "CREATE TABLE peer (x); CREATE INDEX peer_by_last_seen ON peer (x);" + capability,
+         2                                                                                        },
+        {"a version 1 of one column",
+         "CREATE TABLE peer (x); CREATE INDEX peer_by_last_seen ON peer (x);" + capability,
+         1                                                                                        },
+        {"a column that is named otherwise",
+         "CREATE TABLE peer (" + columns +
+             ", host TEXT);"
+             "CREATE INDEX peer_by_last_seen ON peer (last_seen);" +
+             capability,                                                                         2},
+        {"a version 1 with a column more",
+         "CREATE TABLE peer (" + columns +
+             ", host TEXT);"
+             "CREATE INDEX peer_by_last_seen ON peer (last_seen);" +
+             capability,                                                                         1},
+        {"another history",
+         "CREATE TABLE peer (" + columns +
+             ", server TEXT);"
+             "CREATE INDEX peer_by_last_seen ON peer (last_seen); CREATE TABLE capability (x);", 2},
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            const Directory directory;
+            {
+                auto foreign = Database::open(directory.path / "peers.db");
+                REQUIRE(foreign);
+                REQUIRE(foreign->execute((c.schema +
+                                          "PRAGMA application_id=0x696b6566;"
+                                          "PRAGMA user_version=" +
+                                          std::to_string(c.version))
+                                             .c_str()));
+            }
+            {
+                PeerStore store(settings_in(directory));
+                CHECK_FALSE(store.notice().empty());
+                CHECK(store.trouble().empty());
+                store.store(peer_at("198.51.100.7", noon));
+            }
+            CHECK(std::filesystem::exists(directory.path / "peers.db.unreadable"));
+            CHECK(PeerStore(settings_in(directory)).load(TimePoint{}).size() == 1);
+        }
+    }
+}
+
+TEST_CASE("peers.db: what was moved aside first stays where it is", "[state]") {
+    const Directory directory;
+    for (int number = 1; number <= 12; ++number) {
+        std::ofstream(directory.path / "peers.db") << std::string(5000, 'x') << number;
+        std::filesystem::remove(directory.path / "peers.db-wal");
+        const PeerStore store(settings_in(directory));
+        CHECK(store.notice().find("unreadable") != std::string::npos);
+    }
+    const auto text = [&](const char* name) {
+        std::ifstream in(directory.path / name);
+        return std::string(std::istreambuf_iterator<char>(in), {}).substr(5000);
+    };
+    CHECK(text("peers.db.unreadable") == "1");
+    CHECK(text("peers.db.unreadable.2") == "2");
+    CHECK(text("peers.db.unreadable.9") == "12"); // no more than nine are kept
+    CHECK_FALSE(std::filesystem::exists(directory.path / "peers.db.unreadable.10"));
+}
+
 TEST_CASE("peers.db: a row nobody of us wrote is skipped and counted", "[state]") {
     const Directory directory;
     {
