@@ -81,6 +81,14 @@ struct TcpFallbackSeen {
     Endpoint destination;
 };
 
+/// A tunnel packet of 6to4 or Teredo from its client, and whether the IPv4 address inside its IPv6
+/// source is the one it came from (RFC 3964 §5, RFC 4380 §5.3, §5.4): a mismatch is a spoof, or a
+/// NAT or relay between.
+struct OuterSeen {
+    Transition transition = Transition::native;
+    bool matches = true;
+};
+
 /// Copies were lost before we saw them (kernel log group, or our own bounded queue): findings of
 /// silence are muted for a while.
 struct CopiesLost {
@@ -90,7 +98,14 @@ struct CopiesLost {
 struct Observation {
     TimePoint time;
     Leg leg = Leg::prerouting;
-    std::variant<MessageSeen, DatagramLost, IcmpSeen, EspSeen, TcpFallbackSeen, CopiesLost> what;
+    std::variant<MessageSeen,
+                 DatagramLost,
+                 IcmpSeen,
+                 EspSeen,
+                 TcpFallbackSeen,
+                 OuterSeen,
+                 CopiesLost>
+        what;
     /// `time` is when it was read: the kernel stamps nothing that this host sends, it may be older.
     bool at_latest = false;
 };

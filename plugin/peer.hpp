@@ -12,6 +12,8 @@
 
 namespace ikefrag {
 
+struct Policy;
+
 enum class PeerRole : std::uint8_t { client, server };
 [[nodiscard]] std::string_view to_string(PeerRole role) noexcept;
 
@@ -42,5 +44,9 @@ struct TransitionFacts {
     std::uint16_t mapped_port = 0;     ///< Teredo
     bool bogus = false;                ///< embeds an address that cannot be reached so
 };
+
+/// The transition technology of an address under this policy's prefixes.
+[[nodiscard]] TransitionFacts transition_of(const IpAddress& address,
+                                            const Policy& policy) noexcept;
 
 } // namespace ikefrag

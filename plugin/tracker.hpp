@@ -131,6 +131,12 @@ struct TrackerTotals {
     std::uint64_t evicted_peers = 0;
     std::uint64_t evicted_findings = 0;
     std::uint64_t tcp_fallbacks = 0;
+    /// Tunnel packets by what their outer source says of the address inside.
+    struct Outer {
+        std::uint64_t matched = 0;
+        std::uint64_t mismatched = 0;
+    };
+    std::array<Outer, count_of<Transition>> outer_seen{}; ///< [transition]
     std::uint64_t copies_lost = 0;
     std::uint64_t events_lost = 0; ///< nobody took them (Tracker::take_events)
     /// IKE message bytes: buckets 576,1280,1500,2000,3000,4000,8000,16384,65535, above;
@@ -204,9 +210,5 @@ private:
     class State;
     std::unique_ptr<State> state_;
 };
-
-/// The transition technology of an address under this policy's prefixes.
-[[nodiscard]] TransitionFacts transition_of(const IpAddress& address,
-                                            const Policy& policy) noexcept;
 
 } // namespace ikefrag

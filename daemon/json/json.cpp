@@ -395,6 +395,19 @@ json::object messages_json(const TrackerTotals& totals) {
     };
 }
 
+json::object transition_json(const TrackerTotals& totals) {
+    std::uint64_t seen = 0;
+    std::uint64_t mismatches = 0;
+    for (const auto& outer : totals.outer_seen) {
+        seen += outer.matched + outer.mismatched;
+        mismatches += outer.mismatched;
+    }
+    return {
+        {"outer_seen", seen      },
+        {"mismatches", mismatches}
+    };
+}
+
 void append_packet_json(std::string& out,
                         std::uint64_t number,
                         const Decision& decision,

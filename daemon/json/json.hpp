@@ -50,6 +50,8 @@ struct VerdictTotals {
                                                  std::uint64_t fragments);
 /// The "messages" object: totals, by exchange, by transport, SKF, 16430.
 [[nodiscard]] boost::json::object messages_json(const TrackerTotals& totals);
+/// The "transition" object: tunnel packets compared, and those that do not match.
+[[nodiscard]] boost::json::object transition_json(const TrackerTotals& totals);
 
 /// Appends one entry of "packets" as JSON text: the hot path of `replay --packets`.
 /// In: `rule` is the deciding rule's name, empty where none was asked

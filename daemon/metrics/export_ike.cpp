@@ -261,6 +261,10 @@ void export_totals(Families& out, const MetricsSnapshot& snapshot) {
             out.set("ikefrag_icmp_total",
                     {text(family.text), text(kinds[kind])},
                     totals.icmp[index(family.value)][kind]);
+    for (const auto transition : {Transition::six_to_four, Transition::teredo})
+        out.set("ikefrag_transition_mismatches_total",
+                {word(transition)},
+                totals.outer_seen[index(transition)].mismatched);
 }
 
 void export_server(Families& out, const MetricsSnapshot& snapshot, std::size_t index) {

@@ -113,6 +113,10 @@ const std::vector<MetricRow>& rows() {
         gauge("ikefrag_peers_by_transition",
               {"server", "transition"},
               "by transition technology of their address"),
+        counter("ikefrag_transition_mismatches_total",
+                {"transition"},
+                "6to4 and Teredo packets from another IPv4 source than the one inside their IPv6 "
+                "source; of those the kernel shows"),
         gauge("ikefrag_peers_by_vendor", {"server", "vendor"}, "by vendor ID"),
         gauge("ikefrag_path_mtu_bytes",
               {"server", "direction"},

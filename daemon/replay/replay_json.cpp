@@ -95,6 +95,7 @@ void write_replay_json(std::FILE* out, const Replay& replay, std::string_view fi
     if (replay.keeps_packets()) write_packets(out, replay);
     member("datagrams", datagrams_json(replay.gate().counters(), replay.fragments()));
     member("messages", messages_json(tracker.totals()));
+    member("transition", transition_json(tracker.totals()));
     List handshakes(out, "handshakes");
     tracker.for_each_handshake([&](const Handshake& h) { handshakes.add(to_json(h)); });
     handshakes.end();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/gate/whole.hpp"
 
+#include "plugin/gate/outer.hpp"
 #include "plugin/ike/header.hpp"
 #include "plugin/wire/byte_reader.hpp"
 #include "plugin/wire/icmp_quote.hpp"
@@ -56,6 +57,9 @@ private:
             show_esp({.address = ip_.source}, {.address = ip_.destination});
             return {.packet_class = PacketClass::esp};
         case protocol::tcp: look_at_tcp(); break;
+        case protocol::ipv6:
+            if (ip_.family == Family::ipv4) show_outer(look_at_six_to_four(policy_, ip_));
+            break;
         case protocol::icmp:
             if (ip_.family == Family::ipv4) look_at_icmp();
             break;
@@ -79,6 +83,8 @@ private:
             classify_udp(policy_.ports, *udp, body, body_bytes, server_port_of(policy_, ip_, *udp));
         const Endpoint source{.address = ip_.source, .port = udp->source_port};
         const Endpoint destination{.address = ip_.destination, .port = udp->destination_port};
+        if (udp->destination_port == teredo_port && ip_.family == Family::ipv4)
+            show_outer(look_at_teredo(policy_, ip_.source, body));
         auto reason = lies ? Reason::udp_length : Reason::none;
         if (kind.packet_class == PacketClass::esp_in_udp && body_bytes >= least_esp_bytes)
             show_esp(source, destination);
@@ -127,6 +133,12 @@ private:
             .leg = packet_.leg,
             .what = EspSeen{.source = source, .destination = destination}
         });
+    }
+
+    void show_outer(const std::optional<OuterSeen>& seen) {
+        // What goes out was seen coming in.
+        if (!seen || packet_.leg == Leg::postrouting) return;
+        out_.observations.push_back({.time = time_, .leg = packet_.leg, .what = *seen});
     }
 
     void look_at_icmp() {

@@ -182,6 +182,9 @@ void Tracker::State::follow(const Item& item) {
         follow_esp(*esp, item.time);
     } else if (std::holds_alternative<TcpFallbackSeen>(item.what)) {
         ++totals_.tcp_fallbacks;
+    } else if (const auto* outer = std::get_if<OuterSeen>(&item.what)) {
+        auto& counts = totals_.outer_seen[index(outer->transition)];
+        ++(outer->matches ? counts.matched : counts.mismatched);
     } else if (const auto* copies = std::get_if<CopiesLost>(&item.what)) {
         totals_.copies_lost += copies->count;
         copies_lost_at_ = item.time;

@@ -36,7 +36,8 @@ struct IcmpItem {
 struct Item {
     TimePoint time;
     Leg leg = Leg::prerouting;
-    std::variant<MessageItem, LostItem, IcmpItem, EspSeen, TcpFallbackSeen, CopiesLost> what;
+    std::variant<MessageItem, LostItem, IcmpItem, EspSeen, TcpFallbackSeen, OuterSeen, CopiesLost>
+        what;
     bool at_latest = false; ///< as Observation's
 };
 

@@ -16,6 +16,7 @@ inline constexpr std::uint8_t hop_by_hop = 0;
 inline constexpr std::uint8_t icmp = 1;
 inline constexpr std::uint8_t tcp = 6;
 inline constexpr std::uint8_t udp = 17;
+inline constexpr std::uint8_t ipv6 = 41;
 inline constexpr std::uint8_t routing = 43;
 inline constexpr std::uint8_t fragment = 44;
 inline constexpr std::uint8_t esp = 50;

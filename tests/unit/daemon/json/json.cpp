@@ -258,3 +258,10 @@ TEST_CASE("json: a set has what is missing of it, and what it began anew from", 
     CHECK(sets.at(1).at("missing").is_null());
     CHECK(sets.at(1).at("previous_total").is_null());
 }
+
+TEST_CASE("json: tunnel packets and those that do not match", "[json]") {
+    TrackerTotals totals;
+    totals.outer_seen[index(Transition::six_to_four)] = {.matched = 3, .mismatched = 1};
+    totals.outer_seen[index(Transition::teredo)] = {.matched = 0, .mismatched = 2};
+    CHECK(json::serialize(transition_json(totals)) == R"({"outer_seen":6,"mismatches":3})");
+}

@@ -59,6 +59,7 @@ TEST_CASE("observation queue: carries every kind", "[kernel]") {
     CHECK(queue.push({{}, {}, icmp}));
     CHECK(queue.push({{}, {}, EspSeen{}}));
     CHECK(queue.push({{}, {}, TcpFallbackSeen{}}));
+    CHECK(queue.push({{}, {}, OuterSeen{}}));
     CHECK(queue.push({{}, {}, CopiesLost{9}}));
     const auto first = queue.pop();
     REQUIRE(first);
@@ -68,6 +69,7 @@ TEST_CASE("observation queue: carries every kind", "[kernel]") {
     CHECK(std::get<IcmpSeen>(second->what).quoted_message[0] == 7);
     CHECK(std::holds_alternative<EspSeen>(queue.pop()->what));
     CHECK(std::holds_alternative<TcpFallbackSeen>(queue.pop()->what));
+    CHECK(std::holds_alternative<OuterSeen>(queue.pop()->what));
     CHECK(std::get<CopiesLost>(queue.pop()->what).count == 9);
 }
 

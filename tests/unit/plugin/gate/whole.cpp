@@ -91,6 +91,55 @@ TEST_CASE("whole: a TCP connection begun to a server's 4500 is told, nothing els
         Look(policy, ip(flow_of(family).ends, 6, tcp(50'000, 4500, syn))).only<TcpFallbackSeen>());
 }
 
+TEST_CASE("whole: the outer source of 6to4 and Teredo, against the one inside", "[gate]") {
+    // Source: PROTOCOL §4's examples; 198.51.100.83 and 192.0.2.45 are inside.
+    const auto* const six_to_four = "2002:c633:6453::1";
+    const auto* const teredo = "2001:0:4136:e378:8000:63bf:3fff:fdd2";
+    const Buffer authentication{0, 1, 2, 3, 9, 9, 8, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0};
+    const Buffer origin{0, 0, 0x63, 0xbf, 0x3f, 0xff, 0xfd, 0xd2};
+    struct Row {
+        const char* name;
+        const char* outer;
+        const char* inner;
+        std::uint16_t port; ///< 0: protocol 41
+        Buffer before;
+        std::optional<bool> matches; ///< empty: nothing is told
+    };
+    const Row rows[] = {
+        {"6to4 from its own address",      "198.51.100.83", six_to_four,   0,    {},             true        },
+        {"6to4 from another",              "203.0.113.9",   six_to_four,   0,    {},             false       },
+        {"protocol 41, a native source",   "203.0.113.9",   "2001:db8::1", 0,    {},             std::nullopt},
+        {"protocol 41, a Teredo source",   "203.0.113.9",   teredo,        0,    {},             std::nullopt},
+        {"Teredo from its mapped address", "192.0.2.45",    teredo,        3544, {},             true        },
+        {"Teredo from another",            "203.0.113.9",   teredo,        3544, {},             false       },
+        {"with authentication in front",   "203.0.113.9",   teredo,        3544, authentication, false       },
+        {"forwarded by a server",          "203.0.113.9",   teredo,        3544, origin,         std::nullopt},
+        {"still behind its NAT",           "192.168.1.2",   teredo,        3544, {},             std::nullopt},
+        {"a 6to4 source inside UDP",       "203.0.113.9",   six_to_four,   3544, {},             std::nullopt},
+        {"another port",                   "203.0.113.9",   teredo,        3545, {},             std::nullopt},
+    };
+    for (const auto& row : rows) {
+        INFO(row.name);
+        const auto inner = ip({address(row.inner), address("2001:db8::5")}, 59, {});
+        auto flow = flow4(40'000, row.port);
+        flow.ends.source = address(row.outer);
+        const auto packet = row.port == 0 ? ip(flow.ends, 41, inner)
+                                          : ip(flow.ends, 17, udp(flow, row.before + inner));
+        const Look look(shipped_policy(), packet);
+        CHECK(look.seen.packet_class == PacketClass::other);
+        const auto* const told = look.only<OuterSeen>();
+        REQUIRE((told != nullptr) == row.matches.has_value());
+        if (told == nullptr) continue;
+        CHECK(told->matches == *row.matches);
+        CHECK(told->transition == (row.port == 0 ? Transition::six_to_four : Transition::teredo));
+        // Going out it is the same packet again; cut in front of its source it tells nothing.
+        CHECK(Look(shipped_policy(), packet, Leg::postrouting).out.observations.empty());
+        const auto short_of_source = packet.size() - 17;
+        CHECK(Look(shipped_policy(), cut(packet, short_of_source), Leg::prerouting, true)
+                  .out.observations.empty());
+    }
+}
+
 TEST_CASE("whole: what is wrong is told, and the packet goes on", "[gate]") {
     const auto four = flow4();
     const auto six = flow6();

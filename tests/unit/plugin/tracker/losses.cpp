@@ -455,6 +455,19 @@ TEST_CASE("half view: several requests on their way at once are none", "[tracker
     CHECK_FALSE(script.end().handshake().half_view);
 }
 
+TEST_CASE("tunnel packets are counted by whether their sources match", "[tracker]") {
+    TrackerScript script;
+    for (const bool matches : {true, false, false})
+        script.tracker.feed({
+            script_start, Leg::prerouting, OuterSeen{Transition::teredo, matches}
+        });
+    script.end();
+    const auto& seen = script.tracker.totals().outer_seen;
+    CHECK(seen[index(Transition::teredo)].matched == 1);
+    CHECK(seen[index(Transition::teredo)].mismatched == 2);
+    CHECK(seen[index(Transition::six_to_four)].mismatched == 0);
+}
+
 TEST_CASE("TCP fallbacks are counted", "[tracker]") {
     TrackerScript script;
     script.tracker.feed({script_start, Leg::prerouting, TcpFallbackSeen{}});
