@@ -47,6 +47,10 @@ if ! lacks man "manual: no warnings" && ! lacks groff "manual: no warnings"; the
     done
 fi
 equal "manual: ikefragd-diagnoses(7) has them all" 35 "$(grep -cE '^\.SS "D[0-9]{2} ' "$build/manual/ikefragd-diagnoses.7")"
+# Names of options and exchanges are told as one types and reads them; `_` is a space in what stands for a fact alone.
+for name in charon.max_packet IKE_SA_INIT '<server on>'; do
+    check "manual: ikefragd-diagnoses(7) has $name" grep -qF -- "$name" "$build/manual/ikefragd-diagnoses.7"
+done
 # Every key the tool knows stands in the manual, in the words of the tool.
 keys=$("$build/ikefragctl" rules fields --json | jq -r '.. | .key? // empty' | sort -u)
 compare "manual: keys that \`ikefragctl rules fields\` lists" "$(wc -l <<< "$keys")" -ge 40

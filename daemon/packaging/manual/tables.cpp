@@ -47,9 +47,7 @@ std::string_view meaning(Reason reason) noexcept {
         return "Two fragments cover the same octets. The datagram is dropped whole.";
     case Reason::inconsistent_last: return "Fragments disagree where the datagram ends.";
     case Reason::bad_length:
-        return "A fragment that is not the last has a length that is no multiple of 8, is empty, "
-               "or "
-               "ends past 65535.";
+        return "Empty, or ends past 65535; or not the last, and no multiple of 8.";
     case Reason::tiny_first:
         return "The first fragment does not hold the UDP and the IKE header (RFC 1858, RFC 3128).";
     case Reason::tiny_nonlast: return "A fragment is smaller than min_nonlast_bytes of the rule.";
@@ -84,18 +82,18 @@ std::string reasons() {
     return text;
 }
 
-/// Facts of an attempt stand in braces in the catalogue; a manual shows them as <fact>.
+/// Facts of an attempt stand in braces in the catalogue; a manual shows them as <fact>. Outside of
+/// braces `_` is part of a name, such as that of an option.
 std::string with_placeholders(std::string_view text) {
     std::string out;
+    bool inside = false;
     for (const char letter : text) {
-        if (letter == '{')
-            out += '<';
-        else if (letter == '}')
-            out += '>';
-        else if (letter == '_')
-            out += ' ';
-        else
-            out += letter;
+        if (letter == '{' || letter == '}') {
+            inside = letter == '{';
+            out += inside ? '<' : '>';
+        } else {
+            out += inside && letter == '_' ? ' ' : letter;
+        }
     }
     return roff_text(out);
 }
