@@ -119,7 +119,7 @@ const Command peers_history_command{
 const Command peers_forget_command{
     .name = "peers forget",
     .needs = Needs::root,
-    .help = "Forget an address: its record, its capability, in memory and on disk",
+    .help = "Forget an address: its record and capability, in memory and on disk, and its captures",
     .positionals = forget_positionals,
     .options = {},
     .run = forget,

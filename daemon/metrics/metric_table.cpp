@@ -60,7 +60,8 @@ const std::vector<MetricRow>& rows() {
                 "accept, drop, replace (the rebuilt datagram), merge (gone into it)"),
         counter("ikefrag_refusals_total",
                 {"family", "reason", "enforced"},
-                "refused datagrams or fragments; enforced=\"no\": only told (observe, dry_run)"),
+                "packets with a reason against them; enforced=\"no\": accepted all the same "
+                "(observe, dry_run, whole packets)"),
         counter("ikefrag_ip_datagrams_total",
                 {"family", "outcome"},
                 "fragmented datagrams: complete, incomplete, refused, left"),

@@ -155,7 +155,7 @@ def static():
            [name for name in alerts if "name: %s fires" % name not in tests or "name: %s stays silent" % name not in tests])
     for words in (["check", "rules", "alerts.yml", "recording-rules.yml"], ["test", "rules", "alerts-test.yml"], ["check", "config", "prometheus.yml"]):
         try:
-            done = subprocess.run(["promtool"] + words, cwd=FOLDER, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(["promtool"] + words, cwd=FOLDER, capture_output=True, text=True, timeout=150)
             result("promtool " + " ".join(words), [] if done.returncode == 0 else [(done.stdout + done.stderr)[-300:].replace("\n", " ")])
         except FileNotFoundError:
             print("skip promtool %s — prometheus is not installed (daemon/install-deps.sh tests)" % " ".join(words))
