@@ -59,6 +59,7 @@ mkdir -p "$source"
 cp -a daemon/packaging/debian "$source/debian"
 cp -a CHANGELOG.md LICENSE "$source/"
 mkdir -p "$source/daemon"
+cp -a README.md "$source/"
 cp -a daemon/OPERATING.md "$source/daemon/"
 changed=$(git log -1 --format=%cD 2> /dev/null || date -R)
 cat > "$source/debian/changelog" << X

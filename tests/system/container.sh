@@ -22,7 +22,8 @@ for file in /usr/sbin/ikefragd /usr/bin/ikefragctl /lib/systemd/system/ikefragd.
     /usr/share/ikefragd/rules/examples/ /usr/share/ikefragd/dashboards/overview.json /usr/share/ikefragd/dashboards/alerts.yml \
     /usr/share/bash-completion/completions/ikefragctl /usr/share/man/man8/ikefragd.8.gz /usr/share/man/man8/ikefragctl.8.gz \
     /usr/share/man/man5/ikefragd.toml.5.gz /usr/share/man/man5/ikefragd-rules.5.gz /usr/share/man/man7/ikefragd-diagnoses.7.gz \
-    /usr/share/man/man7/ikefragd-metrics.7.gz /usr/share/doc/ikefragd/OPERATING.md.gz; do
+    /usr/share/man/man7/ikefragd-metrics.7.gz /usr/share/doc/ikefragd/OPERATING.md.gz \
+    /usr/share/doc/ikefragd/README.md.gz; do
     check "package: has $file" grep -qxF ".$file" <<< "$contents"
 done
 for mode in observe guard exclusive; do check "package: has the table of $mode" grep -qxF "./usr/share/ikefragd/nft/ikefragd-$mode.nft" <<< "$contents"; done
