@@ -141,6 +141,7 @@ json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) 
     status["last_reload_fault"] = daemon.last_reload_fault().empty()
                                       ? json::value(nullptr)
                                       : json_text(daemon.last_reload_fault());
+    status["waits_for_restart"] = texts_json(daemon.waits_for_restart());
     status["rules"] = daemon.policy().rules.size();
     status["servers"] = servers_json(daemon);
     status["queues"] = std::move(queues);

@@ -32,6 +32,21 @@ std::string text_of(const json::value* value) {
     return value != nullptr && value->is_string() ? shown(*value) : std::string();
 }
 
+/// Of a mistake's text: behind it come the source line and the rest of them.
+std::string first_line_of(const json::value* value) {
+    if (value == nullptr || !value->is_string()) return {};
+    const std::string_view text = value->get_string();
+    return shown(json::value(text.substr(0, text.find('\n'))));
+}
+
+/// "a, b" of a list of texts.
+std::string list_of(const json::value* value) {
+    std::string text;
+    if (value == nullptr || !value->is_array()) return text;
+    for (const auto& item : value->get_array()) text += (text.empty() ? "" : ", ") + shown(item);
+    return text;
+}
+
 std::uint64_t number_of(const json::value* value) {
     if (value == nullptr || !value->is_number()) return 0;
     json::error_code error;
@@ -102,9 +117,12 @@ void judge_daemon(const json::object& status, Judge& judge) {
                      "the kernel table is missing" + (why.empty() ? "" : ": " + why));
     }
     if (is_false(find(status, "last_reload_successful"))) {
-        const auto why = text_of(find(status, "last_reload_fault"));
+        const auto why = first_line_of(find(status, "last_reload_fault"));
         judge.remark(State::warning, "the last reload failed" + (why.empty() ? "" : ": " + why));
     }
+    // Not a fault, but not what the files say either.
+    if (const auto keys = list_of(find(status, "waits_for_restart")); !keys.empty())
+        judge.remark(State::ok, "waits for a restart: " + keys);
     const auto database = text_of(find(status, "peers_database"));
     if (!database.empty()) judge.remark(State::warning, "peers.db: " + database);
 }

@@ -41,7 +41,15 @@ void examine_config(const HostFacts& facts, Rows& rows) {
                         Standing::warning,
                         "what is on disk is not what the daemon runs with",
                         "ikefragctl reload"});
-    else
+    else if (facts.daemon && !facts.daemon->waits_for_restart.empty()) {
+        std::string keys;
+        for (const auto& key : facts.daemon->waits_for_restart)
+            keys += (keys.empty() ? "" : ", ") + key;
+        rows.push_back({"config",
+                        Standing::warning,
+                        "reloaded, but waits for a restart: " + keys,
+                        "systemctl restart ikefragd"});
+    } else
         rows.push_back({"config",
                         Standing::good,
                         std::to_string(facts.config->policy->rules.size()) + " rules, " +

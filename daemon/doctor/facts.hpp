@@ -55,6 +55,7 @@ struct DaemonFacts {
     std::string config_hash;
     std::int64_t clock_step_seconds = 0;    ///< by which the wall clock was set since it started
     std::vector<ServerSeen> servers_seen{}; ///< of its newest 1000 handshakes, each once
+    std::vector<std::string> waits_for_restart{}; ///< keys of the configuration: "queue.first"
 };
 
 /// Everything the doctor looks at, gathered beforehand: its judgement is pure.

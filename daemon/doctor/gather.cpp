@@ -3,6 +3,7 @@
 #include "daemon/config/toml.hpp"
 #include "daemon/control/client.hpp"
 #include "daemon/doctor/facts.hpp"
+#include "daemon/escape.hpp"
 #include "daemon/kernel/nftables.hpp"
 
 #include <arpa/inet.h>
@@ -158,6 +159,11 @@ void ask_the_daemon(HostFacts& facts, std::string socket) {
         .config_hash = text_member(*status, "config_hash"),
         .clock_step_seconds = number_member(*status, "clock_step_seconds"),
     };
+    if (const auto* keys = status->if_contains("waits_for_restart");
+        keys != nullptr && keys->is_array())
+        for (const auto& key : keys->get_array())
+            if (key.is_string())
+                facts.daemon->waits_for_restart.push_back(escape_terminal(key.get_string()));
     if (const auto handshakes = ask_daemon(socket, "handshakes", {}))
         facts.daemon->servers_seen = read_servers_seen(*handshakes);
 }

@@ -183,4 +183,13 @@ std::vector<std::uint8_t> encode_queue_when_full(std::uint16_t queue, WhenFull f
     });
 }
 
+std::vector<std::uint8_t> unacknowledged(std::vector<std::uint8_t> request) {
+    assert(request.size() >= sizeof(nlmsghdr));
+    nlmsghdr header{};
+    std::memcpy(&header, request.data(), sizeof header);
+    header.nlmsg_flags &= static_cast<std::uint16_t>(~NLM_F_ACK);
+    std::memcpy(request.data(), &header, sizeof header);
+    return request;
+}
+
 } // namespace ikefrag

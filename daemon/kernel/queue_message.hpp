@@ -97,5 +97,8 @@ private:
 /// What a full queue or socket means: the packet passes, or is dropped.
 enum class WhenFull : std::uint8_t { drop, pass };
 [[nodiscard]] std::vector<std::uint8_t> encode_queue_when_full(std::uint16_t queue, WhenFull full);
+/// A configuration request that the kernel answers only to refuse it, as it does verdicts: for a
+/// socket that packets are read from.
+[[nodiscard]] std::vector<std::uint8_t> unacknowledged(std::vector<std::uint8_t> request);
 
 } // namespace ikefrag

@@ -80,6 +80,7 @@ public:
           const Clock& clock);
 
     void start();
+    void change(const QueueSettings& wanted);
     void stop();
 
     void nudge() const { woken_.raise(); }
@@ -101,6 +102,7 @@ public:
         InterfaceDomainsPointer domains;
         std::optional<std::vector<InterfaceName>> names;
         std::optional<std::shared_ptr<PacketTap>> tap;
+        std::optional<std::optional<PacketMark>> mark;
         std::optional<TimePoint> headless_until;
         bool release = false;
         bool stop = false;
@@ -143,6 +145,7 @@ private:
     std::uint64_t looked_ns_ = 0; ///< the clock, some time before the socket is read
     std::uint64_t ids_ = 0;       ///< given out by the kernel, as far as seen
     bool stopping_ = false;
+    bool takes_when_full_ = false; ///< the kernel knows the flag
 
     std::mutex mutex_;
     Pending pending_;
@@ -172,8 +175,8 @@ void QueueWorker::State::bind() {
     ask(*socket_, encode_queue_limits(number, settings.max_length), number, "copy mode and length");
     bound.max_length = settings.max_length;
     const auto full = settings.fail_open ? WhenFull::pass : WhenFull::drop;
-    bound.fail_open =
-        !socket_->request(encode_queue_when_full(number, full), 1) && settings.fail_open;
+    takes_when_full_ = !socket_->request(encode_queue_when_full(number, full), 1);
+    bound.fail_open = takes_when_full_ && settings.fail_open;
     bound.copy_range = 65531;
     if (const auto queues = read_queue_status())
         for (const auto& queue : *queues)
@@ -191,6 +194,25 @@ void QueueWorker::State::start() {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_setname_np(thread_.native_handle(),
                        ("queue-" + std::to_string(settings.number)).c_str());
+}
+
+/// Packets are read from this socket by the worker's thread: an acknowledgement would come among
+/// them. Sending to the kernel is any thread's.
+void QueueWorker::State::change(const QueueSettings& wanted) {
+    if (!socket_) return;
+    const auto number = settings.number;
+    if (wanted.max_length != settings.max_length &&
+        !socket_->send(unacknowledged(encode_queue_limits(number, wanted.max_length))))
+        bound.max_length = settings.max_length = wanted.max_length;
+    const auto full = wanted.fail_open ? WhenFull::pass : WhenFull::drop;
+    if (wanted.fail_open != settings.fail_open &&
+        !socket_->send(unacknowledged(encode_queue_when_full(number, full)))) {
+        settings.fail_open = wanted.fail_open;
+        bound.fail_open = takes_when_full_ && wanted.fail_open;
+    }
+    if (wanted.mark == settings.mark) return;
+    settings.mark = wanted.mark;
+    command([&](Pending& pending) { pending.mark = wanted.mark; });
 }
 
 void QueueWorker::State::stop() {
@@ -336,6 +358,7 @@ void QueueWorker::State::take_commands() {
     if (now.domains) domains_ = std::move(now.domains);
     if (now.names) gate.set_interface_names(std::move(*now.names));
     if (now.tap) tap_ = std::move(*now.tap);
+    if (now.mark) verdicts_.set_mark(*now.mark);
     if (now.headless_until) gate.accept_headless_until(*now.headless_until);
     if (now.release) {
         const TimePoint time = clock_.now();
@@ -368,6 +391,8 @@ QueueWorker::QueueWorker(const QueueSettings& settings,
 QueueWorker::~QueueWorker() { stop(); }
 
 void QueueWorker::start() { state_->start(); }
+
+void QueueWorker::change(const QueueSettings& settings) { state_->change(settings); }
 
 void QueueWorker::set_policy(PolicyPointer policy) {
     state_->command([&](State::Pending& pending) { pending.policy = std::move(policy); });

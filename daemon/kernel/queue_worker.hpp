@@ -66,6 +66,10 @@ public:
     void set_domains(InterfaceDomainsPointer domains);
     /// Names of interfaces, for rules that test them.
     void set_interface_names(std::vector<InterfaceName> names);
+    /// Takes over length, fail_open and mark; the rest stays. The thread that made the worker; the
+    /// kernel refuses nothing of it that it took when the queue was bound, and what it refuses is
+    /// counted (QueueCounters::other_errors).
+    void change(const QueueSettings& settings);
     /// From now on every packet read is copied there, too; null: none is.
     void set_tap(std::shared_ptr<PacketTap> tap);
     /// See Gate: after a start in the midst of traffic.

@@ -7,6 +7,17 @@
 #include <cassert>
 
 namespace ikefrag {
+namespace {
+
+/// Packets between two ids, from which on the first of them is long answered.
+constexpr std::uint32_t far_ahead = 1u << 30;
+
+/// Whether a packet was queued later than another; 32 bits come round.
+bool is_behind(PacketId packet, PacketId other) noexcept {
+    return static_cast<std::int32_t>(packet.value - other.value) > 0;
+}
+
+} // namespace
 
 VerdictSender::VerdictSender(const NetlinkSocket& socket,
                              std::uint16_t queue,
@@ -14,8 +25,19 @@ VerdictSender::VerdictSender(const NetlinkSocket& socket,
                              QueueCounters& counters)
     : socket_(socket), mark_(mark), counters_(counters), batch_(queue) {}
 
+void VerdictSender::set_mark(std::optional<PacketMark> mark) {
+    if (!mark_ && mark) unmarked_until_ = last_read_;
+    mark_ = mark;
+    if (!mark_) marks_.clear();
+}
+
 void VerdictSender::read(const QueuedPacket& packet) {
     runs_.read(packet.id);
+    last_read_ = packet.id;
+    // Ids come round: long before that nothing is held any more that is as old.
+    if (unmarked_until_ && is_behind(packet.id, *unmarked_until_) &&
+        packet.id.value - unmarked_until_->value > far_ahead)
+        unmarked_until_.reset();
     if (mark_ && packet.mark != 0) marks_[packet.id.value] = packet.mark;
 }
 
@@ -28,6 +50,7 @@ std::optional<std::uint32_t> VerdictSender::mark_of(const Decision& decision) {
     }
     if (decision.verdict != Verdict::accept && decision.verdict != Verdict::replace)
         return std::nullopt;
+    if (unmarked_until_ && !is_behind(decision.packet, *unmarked_until_)) return std::nullopt;
     // The mark exempts from the firewall's own rules: it is for IKE that was found in order alone.
     if (decision.packet_class != PacketClass::ike || decision.reason != Reason::none)
         return std::nullopt;

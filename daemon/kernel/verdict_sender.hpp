@@ -18,6 +18,7 @@ struct QueueCounters;
 struct PacketMark {
     std::uint32_t value = 0;
     std::uint32_t mask = 0xffffffff;
+    bool operator==(const PacketMark&) const = default;
 };
 
 /// Turns the gate's decisions into verdicts and sends them, a batch at a time.
@@ -30,6 +31,10 @@ public:
                   std::uint16_t queue,
                   std::optional<PacketMark> mark,
                   QueueCounters& counters);
+
+    /// From now on this mark, or none. What is held already and came before there was any keeps the
+    /// mark it has, which was not looked at.
+    void set_mark(std::optional<PacketMark> mark);
 
     /// The loop reads anew: what was read before is older than all that comes.
     void begin_turn() { runs_.begin_turn(); }
@@ -64,6 +69,8 @@ private:
     Run run_;
     /// Marks of waiting packets that came with one; empty where no mark is configured.
     std::unordered_map<std::uint32_t, std::uint32_t> marks_;
+    PacketId last_read_{};
+    std::optional<PacketId> unmarked_until_; ///< what was read up to it is not marked
 };
 
 } // namespace ikefrag

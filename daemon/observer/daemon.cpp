@@ -260,35 +260,40 @@ std::optional<std::string> Daemon::change_mode(Mode mode) {
     return error;
 }
 
-/// Settings that only a start can change keep their old values; says which ones differ.
+/// Settings that only a start can change keep their old values. Out: the keys of those that differ
 std::vector<std::string> Daemon::keep_until_restart(Settings& fresh) const {
     const auto& old = config_.settings;
-    std::vector<std::string> notes;
-    const auto keep = [&](auto& now, const auto& before, const char* name) {
+    std::vector<std::string> keys;
+    const auto keep = [&](auto& now, const auto& before, const char* key) {
         if (now == before) return;
         now = before;
-        notes.push_back(std::string(name) + " changes at the next restart");
+        keys.emplace_back(key);
     };
-    keep(fresh.queue, old.queue, "[queue]");
-    keep(fresh.mark, old.mark, "mark");
+    keep(fresh.queue.first, old.queue.first, "queue.first");
+    keep(fresh.queue.count, old.queue.count, "queue.count");
+    keep(fresh.queue.manage_nft, old.queue.manage_nft, "queue.manage_nft");
     keep(fresh.copy_group, old.copy_group, "copy.group");
     keep(fresh.metrics_listen, old.metrics_listen, "metrics.listen");
     keep(fresh.control_socket, old.control_socket, "control.socket");
     keep(fresh.state_directory, old.state_directory, "state.directory");
-    return notes;
+    return keys;
 }
 
 Result<Reloaded, ReloadFault> Daemon::take(Config fresh) {
     Reloaded reloaded;
-    reloaded.notes = keep_until_restart(fresh.settings);
+    auto waiting = keep_until_restart(fresh.settings);
+    for (const auto& key : waiting) reloaded.notes.push_back(key + " changes at the next restart");
     reloaded.hash = fresh.hash;
     const auto before = config_.settings;
     config_.settings = fresh.settings;
+    parts_.pool.change(config_.settings);
     if (auto error = apply(with_rows(fresh.policy, parts_.rows))) {
         config_.settings = before;
+        parts_.pool.change(config_.settings);
         return fail(ReloadFault(std::move(*error)));
     }
     config_.hash = fresh.hash;
+    waiting_ = std::move(waiting);
     config_.rules_directory = fresh.rules_directory;
     config_.notes = fresh.notes;
     for (const auto& note : config_.notes) reloaded.notes.push_back(first_line(note));

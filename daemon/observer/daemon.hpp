@@ -101,6 +101,10 @@ public:
     [[nodiscard]] bool last_reload_successful() const noexcept { return last_reload_successful_; }
     /// The config reader's words for the last reload that failed; empty after one that did not.
     [[nodiscard]] const std::string& last_reload_fault() const noexcept { return reload_fault_; }
+    /// Keys of the configuration in use that still have the value of the start: "queue.first".
+    [[nodiscard]] const std::vector<std::string>& waits_for_restart() const noexcept {
+        return waiting_;
+    }
     [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
 
     /// Brings everything up to now, as before showing it to somebody.
@@ -132,6 +136,7 @@ private:
     TimePoint interfaces_read_{};
     TimePoint forgot_{};
     std::string reload_fault_;
+    std::vector<std::string> waiting_; ///< keys that wait for a restart
     std::uint64_t reloads_ = 0;
     bool last_reload_successful_ = true;
     bool ready_ = false;

@@ -2,7 +2,6 @@
 #include "daemon/observer/worker_pool.hpp"
 
 #include "daemon/clock.hpp"
-#include "daemon/config/config.hpp"
 #include "daemon/kernel/packet_tap.hpp"
 
 #include <sys/random.h>
@@ -88,6 +87,11 @@ void WorkerPool::stop() {
         retired_gates_.add(read_totals(workers_[i]->gate_counters()));
     }
     workers_.clear();
+}
+
+void WorkerPool::change(const Settings& settings) {
+    settings_ = settings;
+    for (const auto& worker : workers_) worker->change(queue_settings(settings_, worker->number()));
 }
 
 void WorkerPool::set_policy(const PolicyPointer& policy) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/config/config.hpp"
 #include "daemon/kernel/links.hpp"
 #include "daemon/kernel/queue_worker.hpp"
 #include "daemon/observer/totals.hpp"
@@ -16,7 +17,6 @@ namespace ikefrag {
 
 class Clock;
 class PacketTap;
-struct Settings;
 
 /// The queue workers, as one: none in `observe`, one a queue otherwise. What they counted outlives
 /// them, so that no counter ever goes back.
@@ -41,6 +41,9 @@ public:
         return workers_;
     }
 
+    /// Takes over the queues' length, fail_open and mark, of workers started later, too. In: number
+    /// and count of the queues as before
+    void change(const Settings& settings);
     void set_policy(const PolicyPointer& policy);
     void set_proven_sources(const std::shared_ptr<const std::vector<IpAddress>>& sources);
     void set_domains(const InterfaceDomainsPointer& domains);
@@ -76,7 +79,7 @@ public:
 private:
     void hand_out_taps();
 
-    const Settings& settings_;
+    Settings settings_;
     const Clock& clock_;
     std::vector<std::unique_ptr<QueueWorker>> workers_;
     std::vector<std::shared_ptr<PacketTap>> taps_;

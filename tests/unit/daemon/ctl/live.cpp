@@ -383,6 +383,7 @@ TEST_CASE("check: Nagios' states", "[ctl]") {
     reload["last_reload_successful"] = false;
     reload["last_reload_fault"] = "file:1:2: no | bar";
     CHECK(state(reload, all) == "WARNING");
+    reload["last_reload_fault"] = "file:1:2: no | bar\n    mode = no\n           ^\n";
     const auto line = ctl::line_of(ctl::judge(reload, failed(2), limits));
     CHECK(line ==
           "IKEFRAG WARNING - the last reload failed: file:1:2: no / bar; 2 of 10 handshakes "
@@ -390,6 +391,11 @@ TEST_CASE("check: Nagios' states", "[ctl]") {
           "failed_share=20%;20;50;0;100 in_progress=1 peers=7 held_packets=3 unseen=2c "
           "copies_lost=0c uptime=7260s");
     CHECK(state({}, {}) == "OK");
+    auto waiting = status();
+    waiting["waits_for_restart"] = json::array{"queue.first", "copy.group"};
+    const auto waits = ctl::judge(waiting, all, limits);
+    CHECK(to_string(waits.state) == "OK");
+    CHECK(contains(ctl::line_of(waits), "; waits for a restart: queue.first, copy.group; "));
 }
 
 TEST_CASE("check: over the socket", "[ctl]") {

@@ -125,6 +125,14 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         Standing::warning,
         "not what the daemon runs");
     broken(
+        "config loaded but for what takes a restart",
+        [](HostFacts& f) {
+            f.daemon->waits_for_restart = {"queue.first", "copy.group"};
+        },
+        "config",
+        Standing::warning,
+        "waits for a restart: queue.first, copy.group");
+    broken(
         "daemon dead",
         [](HostFacts& f) {
             f.daemon.reset();

@@ -277,4 +277,8 @@ TEST_CASE("queue settings: bytes of the requests", "[kernel]") {
     CHECK(hex(encode_queue_when_full(1, WhenFull::drop)) ==
           "24 00 00 00 02 03 05 00 00 00 00 00 00 00 00 00 00 00 00 01 "
           "08 00 05 00 00 00 00 00 08 00 04 00 00 00 00 01");
+    // on a worker's own socket nothing but a refusal comes back
+    CHECK(hex(unacknowledged(encode_queue_when_full(1, WhenFull::drop))) ==
+          "24 00 00 00 02 03 01 00 00 00 00 00 00 00 00 00 00 00 00 01 "
+          "08 00 05 00 00 00 00 00 08 00 04 00 00 00 00 01");
 }

@@ -41,6 +41,11 @@ TEST_CASE("worker pool: in observe nothing runs, and every queue has its totals"
     for (std::size_t i = 0; i < 3; ++i) CHECK(totals[i].number == 700 + i);
     CHECK(pool.failure().empty());
     CHECK(pool.longest_pause(clock.now()) == Duration{});
+    settings.queue.max_length = 2048;
+    settings.queue.fail_open = false;
+    settings.mark = MarkOptions{1, 1};
+    pool.change(settings);
+    CHECK(pool.totals().size() == 3);
     pool.release(); // nobody to tell: no harm
     pool.stop();
 }
