@@ -76,6 +76,8 @@ struct Config {
     std::string rules_directory{}; ///< read_config: where the rules were read; empty: none there
 };
 
+inline constexpr const char* installed_config = "/etc/ikefragd/ikefragd.toml";
+
 /// Compiles a configuration and its rule files, in the order given.
 ///
 /// Errors:  every mistake of every file: TOML syntax, unknown or doubled keys, wrong types, values

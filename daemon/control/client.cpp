@@ -4,18 +4,19 @@
 #include <boost/json.hpp>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
 
 namespace ikefrag {
 namespace {
 
 constexpr std::size_t max_answer_bytes = std::size_t{256} << 20;
-constexpr auto patience = std::chrono::seconds(30);
 
 class Socket {
 public:
@@ -54,8 +55,9 @@ bool send_all(int descriptor, std::string_view text) {
     return true;
 }
 
-/// Reads up to the end of the line, or of the stream; empty when it took too long or too much.
-std::string receive_line(int descriptor) {
+/// Reads up to the end of the line, or of the stream, or too much: then empty. Out: nothing when it
+/// took too long
+std::optional<std::string> receive_line(int descriptor, std::chrono::seconds patience) {
     std::string line;
     char buffer[65536];
     const auto end = std::chrono::steady_clock::now() + patience;
@@ -64,13 +66,13 @@ std::string receive_line(int descriptor) {
             end - std::chrono::steady_clock::now());
         pollfd waiting{descriptor, POLLIN, 0};
         if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) == 0)
-            return {};
+            return std::nullopt;
         const auto got = ::recv(descriptor, buffer, sizeof buffer, 0);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return line;
         line.append(buffer, static_cast<std::size_t>(got));
         if (line.back() == '\n') return line;
-        if (line.size() > max_answer_bytes) return {};
+        if (line.size() > max_answer_bytes) return std::string();
     }
 }
 
@@ -114,7 +116,8 @@ ControlError read_error(const boost::json::object& error) {
 
 Result<boost::json::object, ControlError> ask_daemon(const std::string& path,
                                                      std::string_view command,
-                                                     const boost::json::object& arguments) {
+                                                     const boost::json::object& arguments,
+                                                     std::chrono::seconds patience) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
@@ -122,6 +125,9 @@ Result<boost::json::object, ControlError> ask_daemon(const std::string& path,
     std::memcpy(address.sun_path, path.data(), path.size());
     const Socket socket;
     if (socket.get() < 0) return refuse(ControlFault::failure, std::strerror(errno));
+    // A daemon that hangs accepts nobody: with its backlog full, connecting would wait for ever.
+    const timeval longest{.tv_sec = patience.count(), .tv_usec = 0};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): how sockets take addresses
     const auto* generic = reinterpret_cast<const sockaddr*>(&address);
     if (::connect(socket.get(), generic, sizeof address) != 0) return cannot_connect(path, errno);
@@ -132,7 +138,12 @@ Result<boost::json::object, ControlError> ask_daemon(const std::string& path,
         return refuse(ControlFault::usage, "a request of more than 64 KiB");
     if (!send_all(socket.get(), text))
         return refuse(ControlFault::failure, "ikefragd closed the connection");
-    const auto line = receive_line(socket.get());
+    const auto received = receive_line(socket.get(), patience);
+    if (!received)
+        return refuse(ControlFault::not_running,
+                      "ikefragd does not answer (" + path + ": nothing came within " +
+                          std::to_string(patience.count()) + " s)");
+    const auto& line = *received;
     boost::json::error_code error;
     auto answer = boost::json::parse(line, error);
     if (line.empty() || error || !answer.is_object())

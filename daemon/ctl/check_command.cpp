@@ -53,17 +53,18 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
     const auto least = number_option(arguments, "--least", 5, 100'000);
     if (!warning || !critical || !minutes || !least)
         return trouble(State::unknown, "an option's value is no number in its range", terminal);
-    const auto status = ask(arguments, "status", {});
-    if (!status) {
-        const bool gone = status.error().fault == ControlFault::not_running;
-        return trouble(gone ? State::critical : State::unknown, status.error().message, terminal);
-    }
+    const auto no_answer = [&](const ControlError& error) {
+        const bool gone = error.fault == ControlFault::not_running;
+        return trouble(gone ? State::critical : State::unknown, error.message, terminal);
+    };
+    const auto status = ask(arguments, "status", {}, short_control_patience);
+    if (!status) return no_answer(status.error());
     json::object request{
         {"limit", 10'000}
     };
     copy_text(arguments, "--server", request, "server");
-    const auto handshakes = ask(arguments, "handshakes", request);
-    if (!handshakes) return trouble(State::unknown, handshakes.error().message, terminal);
+    const auto handshakes = ask(arguments, "handshakes", request, short_control_patience);
+    if (!handshakes) return no_answer(handshakes.error());
     const HealthLimits limits{.warning_percent = *warning,
                               .critical_percent = *critical,
                               .least = *least,

@@ -108,23 +108,23 @@ list_handshakes(const json::array& handshakes, const Terminal& terminal, std::si
     if (handshakes.empty()) return "  none seen\n";
     TextTable table({"first seen (UTC)",
                      "client",
+                     "outcome",
                      "server",
                      "initiator SPI",
                      "v",
                      "IKE_AUTH",
                      "16430 c/s",
-                     "resent",
-                     "outcome"});
+                     "resent"});
     newest(handshakes, max, [&](const json::object& h) {
         table.add({shown_time(h, "first_time"),
                    shown(h, "client"),
+                   paint_outcome(terminal, shown(h, "outcome")) + " (" + shown(h, "basis") + ')',
                    shown(h, "server"),
                    shown(h, "initiator_spi"),
                    shown(h, "version"),
                    auth_transport(h),
                    shown(h, "client_fragmentation") + '/' + shown(h, "server_fragmentation"),
-                   shown(h, "retransmits"),
-                   paint_outcome(terminal, shown(h, "outcome")) + " (" + shown(h, "basis") + ')'});
+                   shown(h, "retransmits")});
     });
     return table.text("  ") + more(handshakes.size(), max);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/ctl/live.hpp"
 
+#include "daemon/config/config.hpp"
+#include "daemon/config/toml.hpp"
 #include "daemon/ctl/terminal.hpp"
 #include "daemon/escape.hpp"
+#include "daemon/json/json.hpp"
 
 #include <boost/json.hpp>
 
@@ -14,22 +17,38 @@ namespace ikefrag::ctl {
 
 namespace json = boost::json;
 
-Result<json::object, ControlError>
-ask(const Arguments& arguments, std::string_view command, const json::object& request) {
-    return ask_daemon(arguments.value("--socket").value_or(std::string(default_control_socket)),
-                      command,
-                      request);
+namespace {
+
+/// [control] socket of the installed configuration, where that can be read and is right.
+std::string installed_socket() {
+    const auto file = read_config_file(installed_config, Ownership::lenient);
+    if (!file) return std::string(default_control_socket);
+    const auto config = parse_config(*file, {});
+    return config ? config->settings.control_socket : std::string(default_control_socket);
+}
+
+} // namespace
+
+Result<json::object, ControlError> ask(const Arguments& arguments,
+                                       std::string_view command,
+                                       const json::object& request,
+                                       std::chrono::seconds patience) {
+    const auto socket = arguments.value("--socket");
+    return ask_daemon(socket ? *socket : installed_socket(), command, request, patience);
 }
 
 ExitCode refuse(const ControlError& error, const Terminal& terminal) {
-    if (terminal.json)
-        terminal.write(json::serialize(json::object{
-                           {"format", 1                                            },
-                           {"error",
-                            {{"kind", json::string(to_string(error.fault))},
-                             {"message", json::string(escape_json(error.message))}}}
-        }) +
-                       '\n');
+    if (terminal.json) {
+        json::object object{
+            {"format", 1                                            },
+            {"error",
+             {{"kind", json::string(to_string(error.fault))},
+              {"message", json::string(escape_json(error.message))}}}
+        };
+        if (error.fault == ControlFault::config)
+            object["mistakes"] = mistakes_json(error.diagnostics);
+        terminal.write(json::serialize(object) + '\n');
+    }
     terminal.complain(escape_terminal(error.message));
     if (!error.diagnostics.empty())
         std::fputs(to_string(error.diagnostics).c_str(), terminal.err());
@@ -55,6 +74,18 @@ bool copy_limit(const Arguments& arguments, json::object& request, const Termina
     }
     request["limit"] = limit;
     return true;
+}
+
+json::array mistakes_json(const Diagnostics& mistakes) {
+    json::array list;
+    for (const auto& mistake : mistakes)
+        list.push_back({
+            {"file",    json_text(mistake.file)   },
+            {"line",    mistake.position.line     },
+            {"column",  mistake.position.column   },
+            {"message", json_text(mistake.message)}
+        });
+    return list;
 }
 
 json::array oldest_first(const json::object& result, std::string_view key) {

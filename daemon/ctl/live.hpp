@@ -7,14 +7,21 @@
 
 #include <boost/json/fwd.hpp>
 
+#include <chrono>
 #include <string_view>
 
 /// What the commands that ask the running daemon share.
 namespace ikefrag::ctl {
 
-/// Asks the daemon on --socket.
+/// Asks the daemon on --socket, else on the installed configuration's.
 [[nodiscard]] Result<boost::json::object, ControlError>
-ask(const Arguments& arguments, std::string_view command, const boost::json::object& request);
+ask(const Arguments& arguments,
+    std::string_view command,
+    const boost::json::object& request,
+    std::chrono::seconds patience = control_patience);
+
+/// Mistakes as --json has them.
+[[nodiscard]] boost::json::array mistakes_json(const Diagnostics& mistakes);
 
 /// Tells why there was no result. Out: the exit code it means
 ExitCode refuse(const ControlError& error, const Terminal& terminal);

@@ -21,8 +21,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr const char* installed_config = "/etc/ikefragd/ikefragd.toml";
-
 /// The configuration named, else the installed one, else the one shipped.
 Result<Config, Diagnostics> configuration(const Arguments& arguments) {
     if (const auto path = arguments.value("--config"))

@@ -24,10 +24,19 @@ ExitCode refuse(const Diagnostics& mistakes, const Terminal& terminal) {
     return ExitCode::invalid;
 }
 
-} // namespace
+/// rules.d beside a configuration file; empty where there is none.
+std::string rules_beside(const std::string& config) {
+    const auto slash = config.rfind('/');
+    auto path = (slash == std::string::npos ? "." : config.substr(0, slash)) + "/rules.d";
+    if (::access(path.c_str(), F_OK) != 0) path.clear();
+    return path;
+}
 
-std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
-                                                     const Terminal& terminal) {
+/// In: config and rules: paths to take, where they are given
+std::variant<ReplayOptions, ExitCode> choose(const Arguments& arguments,
+                                             const Terminal& terminal,
+                                             const std::optional<std::string>& config_path,
+                                             const std::optional<std::string>& rules_path) {
     const auto mode_word = arguments.value("--mode");
     const auto mode = mode_word ? parse_word<Mode>(*mode_word) : std::optional<Mode>();
     if (mode_word && !mode) {
@@ -38,17 +47,17 @@ std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
     ReplayOptions options;
     options.vendor_ids = default_vendor_ids();
     TextFile config{"built-in", "mode = \"exclusive\"\n"};
-    if (const auto path = arguments.value("--config")) {
-        auto read = read_config_file(*path, Ownership::lenient);
+    if (config_path) {
+        auto read = read_config_file(*config_path, Ownership::lenient);
         if (!read) return refuse(read.error(), terminal);
         config = *std::move(read);
-        auto vendor_ids = read_vendor_ids(*path, Ownership::lenient);
+        auto vendor_ids = read_vendor_ids(*config_path, Ownership::lenient);
         if (!vendor_ids) return refuse(vendor_ids.error(), terminal);
         options.vendor_ids = *std::move(vendor_ids);
     }
     std::vector<TextFile> rules{shipped_rule_file()};
-    if (const auto path = arguments.value("--rules")) {
-        auto read = read_rule_files(*path, Ownership::lenient);
+    if (rules_path) {
+        auto read = read_rule_files(*rules_path, Ownership::lenient);
         if (!read) return refuse(read.error(), terminal);
         rules = *std::move(read);
     }
@@ -61,6 +70,30 @@ std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
         options.policy = std::move(policy);
     }
     return options;
+}
+
+} // namespace
+
+std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
+                                                     const Terminal& terminal) {
+    return choose(arguments, terminal, arguments.value("--config"), arguments.value("--rules"));
+}
+
+std::optional<std::string> config_in_use(const Arguments& arguments) {
+    auto path = arguments.value("--config");
+    if (!path && ::access(installed_config, R_OK) == 0) path = installed_config;
+    return path;
+}
+
+std::variant<ReplayOptions, ExitCode> choose_options_in_use(const Arguments& arguments,
+                                                            const Terminal& terminal,
+                                                            std::string& rules_from) {
+    const auto config = config_in_use(arguments);
+    auto rules = arguments.value("--rules");
+    if (!rules && config)
+        if (auto beside = rules_beside(*config); !beside.empty()) rules = std::move(beside);
+    rules_from = rules.value_or("00-default.toml, as shipped");
+    return choose(arguments, terminal, config, rules);
 }
 
 std::vector<OpenedCapture> open_captures(const std::vector<std::string>& names,

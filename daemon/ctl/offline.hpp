@@ -5,6 +5,7 @@
 #include "daemon/replay/replay.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -25,6 +26,13 @@ inline constexpr Option rules_option{
 /// the daemon reads it). Out: or the exit code, its mistakes told
 [[nodiscard]] std::variant<ReplayOptions, ExitCode> choose_options(const Arguments& arguments,
                                                                    const Terminal& terminal);
+
+/// --config, else the installed ikefragd.toml where there is one we may read.
+[[nodiscard]] std::optional<std::string> config_in_use(const Arguments& arguments);
+/// As choose_options, by config_in_use() and the rules.d beside it where the command line names
+/// none. Out: rules_from: where the rules are from, for people
+[[nodiscard]] std::variant<ReplayOptions, ExitCode> choose_options_in_use(
+    const Arguments& arguments, const Terminal& terminal, std::string& rules_from);
 
 /// An opened capture: read only after give_up_all_privileges().
 struct OpenedCapture {

@@ -3,8 +3,10 @@
 #include "daemon/config/toml.hpp"
 #include "daemon/ctl/commands.hpp"
 #include "daemon/ctl/listing.hpp"
+#include "daemon/ctl/live.hpp"
 #include "daemon/ctl/offline.hpp"
 #include "daemon/ctl/terminal.hpp"
+#include "daemon/escape.hpp"
 #include "daemon/json/json.hpp"
 
 #include <boost/json.hpp>
@@ -17,18 +19,6 @@ namespace ikefrag::ctl {
 namespace json = boost::json;
 
 namespace {
-
-json::array mistakes_json(const Diagnostics& mistakes) {
-    json::array list;
-    for (const auto& mistake : mistakes)
-        list.push_back({
-            {"file",    json_text(mistake.file)   },
-            {"line",    mistake.position.line     },
-            {"column",  mistake.position.column   },
-            {"message", json_text(mistake.message)}
-        });
-    return list;
-}
 
 ExitCode tell(const Diagnostics& mistakes, const Terminal& terminal) {
     if (terminal.json) {
@@ -51,7 +41,7 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
     const auto gather = [&](const Diagnostics& more) {
         mistakes.insert(mistakes.end(), more.begin(), more.end());
     };
-    const auto config_path = arguments.value("--config");
+    const auto config_path = config_in_use(arguments);
     if (config_path) {
         auto read = read_config_file(*config_path, Ownership::lenient);
         if (read)
@@ -73,18 +63,19 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
     const auto count = parsed->policy->rules.size();
     if (terminal.json) {
         const json::object object{
-            {"format",   1                           },
-            {"valid",    true                        },
-            {"files",    rules.size()                },
-            {"rules",    count                       },
-            {"mistakes", json::array()               },
-            {"notes",    mistakes_json(parsed->notes)}
+            {"format",   1                                                           },
+            {"valid",    true                                                        },
+            {"files",    rules.size()                                                },
+            {"config",   config_path ? json_text(*config_path) : json::value(nullptr)},
+            {"rules",    count                                                       },
+            {"mistakes", json::array()                                               },
+            {"notes",    mistakes_json(parsed->notes)                                }
         };
         terminal.write(json::serialize(object) + '\n');
     } else {
         for (const auto& note : parsed->notes) terminal.say("note: " + to_string(note));
         terminal.say("valid: " + counted(count, "rule") + " in " + counted(rules.size(), "file") +
-                     '\n');
+                     (config_path ? ", with " + escape_terminal(*config_path) : "") + '\n');
     }
     return ExitCode::ok;
 }
@@ -93,7 +84,8 @@ constexpr Positional positionals[] = {
     {"PATH", "rule files, or directories of *.toml", true, true},
 };
 constexpr Option options[] = {
-    {"--config", "FILE", "check against the servers and limits of this ikefragd.toml"},
+    {"--config",
+     "FILE", "check against the servers and limits of this ikefragd.toml (the installed one)"},
 };
 
 } // namespace

@@ -46,7 +46,10 @@ json::object hits_json(const Hits& hits) {
     return object;
 }
 
-std::string tally_json(const Tally& tally, const Policy& policy, std::size_t captures) {
+std::string tally_json(const Tally& tally,
+                       const Policy& policy,
+                       std::size_t captures,
+                       const std::string& rules_from) {
     json::array rules;
     for (std::size_t i = 0; i < policy.rules.size(); ++i) {
         json::object rule{
@@ -58,12 +61,13 @@ std::string tally_json(const Tally& tally, const Policy& policy, std::size_t cap
         rules.push_back(std::move(rule));
     }
     const json::object object{
-        {"format",   1                                   },
-        {"mode",     json::string(to_string(policy.mode))},
-        {"captures", captures                            },
-        {"rules",    std::move(rules)                    },
-        {"no_rule",  hits_json(tally.none)               },
-        {"verdicts", to_json(tally.verdicts)             }
+        {"format",     1                                   },
+        {"mode",       json::string(to_string(policy.mode))},
+        {"captures",   captures                            },
+        {"rules_from", json_text(rules_from)               },
+        {"rules",      std::move(rules)                    },
+        {"no_rule",    hits_json(tally.none)               },
+        {"verdicts",   to_json(tally.verdicts)             }
     };
     return json::serialize(object) + '\n';
 }
@@ -92,7 +96,8 @@ std::string tally_text(const Tally& tally, const Policy& policy) {
 
 /// A finding (exit code 1) is a packet that would be dropped.
 ExitCode run(const Arguments& arguments, Terminal& terminal) {
-    auto chosen = choose_options(arguments, terminal);
+    std::string rules_from;
+    auto chosen = choose_options_in_use(arguments, terminal, rules_from);
     if (const auto* code = std::get_if<ExitCode>(&chosen)) return *code;
     auto& options = std::get<ReplayOptions>(chosen);
     options.keep_packets = true;
@@ -108,9 +113,11 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
             ++failed;
     }
     if (terminal.json)
-        terminal.write(tally_json(tally, *options.policy, captures.size()));
+        terminal.write(tally_json(tally, *options.policy, captures.size(), rules_from));
     else
-        terminal.say(tally_text(tally, *options.policy));
+        terminal.say(tally_text(tally, *options.policy) + "rules of " +
+                     escape_terminal(rules_from) + ", mode " +
+                     std::string(to_string(options.policy->mode)) + '\n');
     const bool drops = tally.verdicts.intended[index(Verdict::drop)] != 0;
     return failed == 0 && !drops ? ExitCode::ok : ExitCode::failure;
 }
@@ -118,7 +125,13 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
 constexpr Positional positionals[] = {
     {"CAPTURE", "pcap or pcapng files; - for standard input", true, true},
 };
-constexpr Option options[] = {mode_option, config_option, rules_option};
+constexpr Option options[] = {
+    {"--mode",   "MODE", "judge in this mode: observe, guard, exclusive (the configuration's)"      },
+    {"--config",
+     "FILE",             "take servers, limits and mode from this ikefragd.toml (the installed one)"},
+    {"--rules",
+     "PATH",             "take the rules from this file or directory (rules.d beside ikefragd.toml)"},
+};
 
 } // namespace
 

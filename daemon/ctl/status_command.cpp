@@ -13,7 +13,7 @@ namespace json = boost::json;
 namespace {
 
 ExitCode run(const Arguments& arguments, Terminal& terminal) {
-    const auto result = ask(arguments, "status", {});
+    const auto result = ask(arguments, "status", {}, short_control_patience);
     if (!result) return refuse(result.error(), terminal);
     if (terminal.json)
         terminal.write(json::serialize(*result) + '\n');

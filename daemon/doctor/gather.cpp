@@ -151,7 +151,7 @@ std::int64_t number_member(const boost::json::object& object, std::string_view k
 void ask_the_daemon(HostFacts& facts, std::string socket) {
     if (socket.empty())
         socket = facts.config ? facts.config->settings.control_socket : Settings{}.control_socket;
-    const auto status = ask_daemon(socket, "status", {});
+    const auto status = ask_daemon(socket, "status", {}, short_control_patience);
     if (!status) return;
     facts.daemon = DaemonFacts{
         .mode = parse_word<Mode>(text_member(*status, "mode")).value_or(Mode::observe),
@@ -164,7 +164,7 @@ void ask_the_daemon(HostFacts& facts, std::string socket) {
         for (const auto& key : keys->get_array())
             if (key.is_string())
                 facts.daemon->waits_for_restart.push_back(escape_terminal(key.get_string()));
-    if (const auto handshakes = ask_daemon(socket, "handshakes", {}))
+    if (const auto handshakes = ask_daemon(socket, "handshakes", {}, short_control_patience))
         facts.daemon->servers_seen = read_servers_seen(*handshakes);
 }
 

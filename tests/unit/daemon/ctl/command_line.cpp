@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -105,6 +107,13 @@ TEST_CASE("ctl: help and version", "[ctl]") {
     CHECK(replay.code == 0);
     CHECK(contains(replay.out, "--packets"));
     CHECK(contains(replay.out, "CAPTURE"));
+    CHECK(contains(replay.out, "--json"));
+    CHECK(contains(replay.out, "ikefragctl replay "));
+    CHECK(contains(run_ctl({"rules", "check", "--help"}).out, "ikefragctl rules check "));
+    CHECK(run_ctl({"stauts"}).err ==
+          "ikefragctl: there is no command 'stauts'; did you mean status?\n");
+    CHECK(run_ctl({"frobnicate"}).err ==
+          "ikefragctl: there is no command 'frobnicate'; `ikefragctl --help` lists them\n");
     for (const auto* command : ctl::commands()) {
         const auto first = command->name.substr(0, command->name.find(' '));
         CHECK(contains(help.out, std::string(first)));
@@ -257,6 +266,31 @@ TEST_CASE("ctl rules: check, test, fields", "[ctl]") {
     const auto found = run_ctl({"rules", "test", "--rules", drop.path(), good});
     CHECK(found.code == 1);
     CHECK(contains(found.out, "dropped as policy: 4"));
+
+    char folder[] = "/tmp/ikefrag-test-XXXXXX";
+    REQUIRE(mkdtemp(folder) != nullptr);
+    const std::string config = std::string(folder) + "/ikefragd.toml";
+    const std::string beside = std::string(folder) + "/rules.d";
+    const std::string mine = beside + "/10-mine.toml";
+    REQUIRE(mkdir(beside.c_str(), 0755) == 0);
+    std::ofstream(config) << "mode = \"guard\"\n[[server]]\nname = \"vpn1\"\n"
+                             "addresses = [\"198.51.100.2\"]\n";
+    std::ofstream(mine)
+        << "[[rule]]\nname = \"mine\"\nmatch = { class = \"ike\", server = [\"vpn1\"] }\n"
+           "action = \"pass\"\n";
+    const auto with = run_ctl({"rules", "check", "--config", config, beside});
+    CHECK(with.code == 0);
+    CHECK(with.out == "valid: 1 rule in 1 file, with " + config + '\n');
+    const auto of_it = run_ctl({"rules", "test", "--config", config, good});
+    CHECK(of_it.code == 0);
+    CHECK(contains(of_it.out, "mine"));
+    CHECK(contains(of_it.out, "rules of " + beside + ", mode guard\n"));
+    CHECK(unlink(mine.c_str()) == 0);
+    CHECK(rmdir(beside.c_str()) == 0);
+    const auto shipped_ones = run_ctl({"rules", "test", "--json", "--config", config, good});
+    CHECK(json::parse(shipped_ones.out).at("rules_from") == "00-default.toml, as shipped");
+    CHECK(unlink(config.c_str()) == 0);
+    CHECK(rmdir(folder) == 0);
 
     const auto fields = run_ctl({"rules", "fields"});
     CHECK(fields.code == 0);

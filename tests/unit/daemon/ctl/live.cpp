@@ -82,7 +82,8 @@ private:
                 }
                 text = answer_(request.get_object()) + '\n';
             }
-            (void)!::write(client, text.data(), text.size());
+            // The client may have given up.
+            (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL);
             ::close(client);
         }
     }
@@ -255,6 +256,24 @@ TEST_CASE("ctl live: what the daemon refuses, and with which exit code", "[ctl]"
             CHECK(as_json.code == c.code);
             CHECK(json::parse(as_json.out).at("error").at("kind") == json::value(c.kind));
         }
+    FakeDaemon choosy([](const json::object&) {
+        return json::serialize(json::object{
+            {"ok",    false                                            },
+            {"error",
+             {{"kind", "config"},
+              {"message", "the configuration has mistakes"},
+              {"diagnostics",
+               json::array{json::object{{"file", "a.toml"},
+                                        {"line", 3},
+                                        {"column", 8},
+                                        {"message", "mode is 1"},
+                                        {"source_line", "mode = 1"}}}}}}
+        });
+    });
+    const auto reload = choosy.ctl({"reload", "--json"});
+    CHECK(reload.code == 4);
+    CHECK(json::serialize(json::parse(reload.out).at("mistakes")) ==
+          R"([{"file":"a.toml","line":3,"column":8,"message":"mode is 1"}])");
     FakeDaemon mad([](const json::object&) { return std::string("{\"ok\": maybe"); });
     CHECK(mad.ctl({"status"}).code == 1);
 }
@@ -417,6 +436,23 @@ TEST_CASE("check: over the socket", "[ctl]") {
     CHECK(gone.out.rfind("IKEFRAG CRITICAL - ", 0) == 0);
 }
 
+TEST_CASE("check and status: a daemon that hangs is told after 3 s", "[ctl]") {
+    std::atomic<int> asked = 0;
+    FakeDaemon daemon([&](const json::object&) {
+        ++asked;
+        std::this_thread::sleep_for(3500ms);
+        return result(status());
+    });
+    const auto checked = daemon.ctl({"check"});
+    CHECK(checked.code == 2);
+    CHECK(checked.out.rfind("IKEFRAG CRITICAL - ikefragd does not answer (", 0) == 0);
+    CHECK(contains(checked.out, "nothing came within 3 s"));
+    CHECK(asked == 1);
+    const auto told = daemon.ctl({"status"});
+    CHECK(told.code == 3);
+    CHECK(contains(told.err, "does not answer"));
+}
+
 TEST_CASE("watch: one line a look where there is no terminal", "[ctl]") {
     FakeDaemon daemon([](const json::object& request) {
         if (request.at("command") == "status") return result(status());
@@ -474,6 +510,8 @@ TEST_CASE("watch: a screen no larger than the terminal", "[ctl]") {
         CHECK(rows < size.rows);
     }
     CHECK(contains(draw(look, &before, 2, {24, 200}, terminal), "10 fragments/s"));
+    // How it ended is the first thing wanted: it is there on the narrowest of usual terminals.
+    CHECK(contains(draw(look, &before, 2, {24, 80}, terminal), " (unanswered)"));
     CHECK(ctl::cut_line("\x1b[1mabc\x1b[0mdef", 4) == "\x1b[1mabc\x1b[0md\x1b[0m");
     CHECK(ctl::cut_line("aéb", 2) == "aé");
 }
