@@ -237,7 +237,7 @@ void check_server_overlap(const WrittenConfig& config, Reading& reading) {
     for (std::size_t i = 0; i < servers.size(); ++i)
         for (std::size_t j = 0; j < i; ++j) {
             if (!servers[i].name.empty() && servers[i].name == servers[j].name)
-                reading.mistake(config.servers[i],
+                reading.mistake(config.server_names[i],
                                 "server " + quote(servers[i].name) +
                                     " is defined twice, first in " + "line " +
                                     std::to_string(config.servers[j].line));
@@ -312,9 +312,18 @@ void check_rules(const std::vector<WrittenRule>& rules,
                  const Policy& policy,
                  Diagnostics& diagnostics) {
     bool sound = true;
-    const auto tell = [&](const WrittenRule& written, std::string message) {
+    /// Tells at the first of the keys that was written, else at the rule.
+    const auto tell = [&](const WrittenRule& written,
+                          std::initializer_list<std::string_view> keys,
+                          std::string message) {
+        WrittenRule::Place place{written.position, written.source_line};
+        for (const auto key : keys)
+            if (const auto found = written.places.find(key); found != written.places.end()) {
+                place = found->second;
+                break;
+            }
         diagnostics.push_back(
-            {written.file, written.position, std::move(message), written.source_line});
+            {written.file, place.position, std::move(message), std::move(place.source_line)});
         sound = false;
     };
     std::vector<std::string_view> servers;
@@ -324,6 +333,7 @@ void check_rules(const std::vector<WrittenRule>& rules,
         for (std::size_t j = 0; j < i; ++j)
             if (!rule.name.empty() && rules[j].rule.name == rule.name)
                 tell(rules[i],
+                     {"name"},
                      "rule " + quote(rule.name) + " is defined twice, first at " + place(rules[j]));
         for (const auto& name : rule.match.server) {
             if (find_server(name, policy) != nullptr) continue;
@@ -333,18 +343,20 @@ void check_rules(const std::vector<WrittenRule>& rules,
                 message += "; did you mean " + quote(nearest) + '?';
             else if (servers.empty())
                 message += ": ikefragd.toml configures none";
-            tell(rules[i], std::move(message));
+            tell(rules[i], {"match.server"}, std::move(message));
         }
         if (const auto reason = contradiction(rule.match, policy); !reason.empty())
-            tell(rules[i], "rule " + quote(rule.name) + " can never match: " + reason);
+            tell(rules[i], {"match"}, "rule " + quote(rule.name) + " can never match: " + reason);
         const auto least = rule.limits.min_first_bytes.value_or(policy.limits.min_first_bytes);
         const auto most = rule.limits.max_datagram_bytes.value_or(policy.limits.max_datagram_bytes);
         if (least > most)
             tell(rules[i],
+                 {"limits.min_first_bytes", "limits.max_datagram_bytes"},
                  "rule " + quote(rule.name) + ": min_first_bytes " + std::to_string(least) +
                      " is more than max_datagram_bytes " + std::to_string(most));
         if (rule.limits.max_fragments.value_or(0) > policy.limits.table_packets)
             tell(rules[i],
+                 {"limits.max_fragments"},
                  "rule " + quote(rule.name) + ": max_fragments " +
                      std::to_string(*rule.limits.max_fragments) +
                      " is more than limits.table_packets " +

@@ -106,6 +106,20 @@ Diagnostics widened_rules(const std::vector<config::WrittenRule>& written,
     return notes;
 }
 
+/// Tells of rules whose action cannot be had.
+Diagnostics unkept_actions(const std::vector<config::WrittenRule>& written) {
+    Diagnostics notes;
+    for (const auto& one : written)
+        if (one.rule.action == Action::reassemble && one.rule.match.family == Family::ipv6)
+            notes.push_back({one.file,
+                             one.position,
+                             "rule " + config::quote(one.rule.name) +
+                                 ": IPv6 cannot be reassembled on the way; it is passed, "
+                                 "fragments first to last",
+                             one.source_line});
+    return notes;
+}
+
 } // namespace
 
 Result<Config, Diagnostics> parse_config(const TextFile& file, std::span<const TextFile> rules) {
@@ -145,10 +159,10 @@ Result<Config, Diagnostics> parse_config(const TextFile& file, std::span<const T
     if (!diagnostics.empty()) return fail(std::move(diagnostics));
     auto policy = std::make_shared<Policy>(std::move(written.policy));
     for (const auto& rule : written_rules) policy->rules.push_back(rule.rule);
-    Diagnostics notes;
+    Diagnostics notes = unkept_actions(written_rules);
     if (!policy->rules.empty()) {
         auto others = other_protocols(policy->rules);
-        notes = widened_rules(written_rules, others);
+        for (auto& note : widened_rules(written_rules, others)) notes.push_back(std::move(note));
         policy->allowed_protocols = std::move(others.allowed);
     }
     return Config{std::move(policy), std::move(written.settings), hash.text(), std::move(notes)};

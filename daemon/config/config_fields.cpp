@@ -34,10 +34,12 @@ std::string show(const Endpoint& endpoint) {
 }
 
 template <class Target>
-Field<Target>
-prefixes_field(std::string_view key, std::vector<Prefix> Target::*member, std::string_view doc) {
+Field<Target> prefixes_field(std::string_view key,
+                             std::vector<Prefix> Target::*member,
+                             std::string_view doc,
+                             config::Presence presence = config::Presence::optional) {
     auto read = [=](const TomlNode& node, Target& target, Reading& reading) {
-        target.*member = config::read_list<Prefix>(node, reading, config::read_prefix);
+        target.*member = config::read_list<Prefix>(node, reading, config::read_prefix, presence);
         if ((target.*member).size() > max_list)
             reading.unexpected(node, "at most " + std::to_string(max_list) + " values");
     };
@@ -74,7 +76,8 @@ const std::vector<Field<Server>>& server_fields() {
         server_name_field(),
         prefixes_field("addresses",
                        &Server::addresses,
-                       "The gateway's addresses as its clients see them. Required."),
+                       "The gateway's addresses as its clients see them. Required.",
+                       config::Presence::required),
         prefixes_field(
             "inside", &Server::inside, "Its addresses behind this firewall's DNAT, if any."),
     };
@@ -216,6 +219,8 @@ Field<Settings> listen_field() {
                 settings.metrics_listen.push_back(*endpoint);
             return;
         }
+        if (!std::holds_alternative<TomlNode::List>(node.value))
+            return reading.unexpected(node, "\"ADDRESS:PORT\", a list of them, or \"\"");
         settings.metrics_listen = config::read_list<Endpoint>(node, reading, config::read_endpoint);
         if (settings.metrics_listen.size() > 8) reading.unexpected(node, "at most 8 values");
     };
@@ -275,6 +280,8 @@ Field<EventOptions> event_file_field() {
         const auto* text = std::get_if<std::string>(&node.value);
         if (text != nullptr && *text == "stderr")
             events.file = *text;
+        else if (text == nullptr || !text->starts_with('/'))
+            reading.unexpected(node, "\"stderr\" or an absolute path");
         else if (auto path = config::read_path(node, max_path, reading))
             events.file = *path;
     };
@@ -338,10 +345,12 @@ const std::vector<Field<CaptureOptions>>& capture_fields() {
 
 const std::vector<Field<Settings>>& control_fields() {
     static const std::vector<Field<Settings>> fields{
-        path_field("socket",
-                   &Settings::control_socket,
-                   max_socket_path,
-                   "The socket ikefragctl talks to. Changed by a restart only."),
+        path_field(
+            "socket",
+            &Settings::control_socket,
+            max_socket_path,
+            "The socket ikefragctl talks to; it reads it here, in the installed file. Changed by "
+            "a restart only."),
     };
     return fields;
 }
@@ -394,6 +403,7 @@ Field<WrittenConfig> servers_field() {
             }
             written.policy.servers.push_back(std::move(server));
             written.servers.push_back(item.position);
+            written.server_names.push_back(reading.places["server.name"]);
         }
     };
     return {"server",

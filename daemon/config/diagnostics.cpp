@@ -23,7 +23,9 @@ std::string escape(char c) {
 /// Bytes that begin a character of UTF-8: columns count characters, not bytes.
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }
 
-/// Letters to change, insert, remove or swap with their neighbour.
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Large or small, letters to change, insert, remove or swap with their neighbour.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::array<std::array<std::size_t, max_word + 1>, 3> rows{};
     std::iota(rows[0].begin(), rows[0].end(), std::size_t{0});
@@ -33,7 +35,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
         auto& row = rows[i % 3];
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const auto change = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            const auto change = above[j - 1] + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
             row[j] = std::min({change, row[j - 1] + 1, above[j] + 1});
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = std::min(row[j], above_that[j - 2] + 1);

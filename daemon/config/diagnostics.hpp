@@ -33,8 +33,8 @@ using Diagnostics = std::vector<Diagnostic>;
 /// "file:line:column: message" alone.
 [[nodiscard]] std::string first_line(const Diagnostic& diagnostic);
 
-/// The word nearest to `text` by Levenshtein distance, two letters swapped being one
-/// change: empty if none is near enough to be what was
+/// The word nearest to `text` by Levenshtein distance, large letters being small
+/// ones and two letters swapped one change: empty if none is near enough to be what was
 /// meant (more than a third of the longer one's letters).
 /// Bounds: texts of more than 64 letters are near to nothing.
 [[nodiscard]] std::string_view nearest_word(std::string_view text,

@@ -176,6 +176,17 @@ const std::vector<Field<WrittenRule>>& rule_table_fields() {
     return fields;
 }
 
+/// Whether a key the rule does not know is meant to be this one.
+bool is_mistyped(const TomlNode& rule, std::string_view wanted) {
+    const auto* table = std::get_if<TomlNode::Table>(&rule.value);
+    if (table == nullptr) return false;
+    std::vector<std::string_view> known;
+    for (const auto& field : rule_table_fields()) known.push_back(field.key);
+    return std::any_of(table->begin(), table->end(), [&](const TomlMember& member) {
+        return nearest_word(member.key, known) == wanted;
+    });
+}
+
 } // namespace
 
 void config::read_rules_text(const TomlNode& document,
@@ -199,9 +210,17 @@ void config::read_rules_text(const TomlNode& document,
             written.file = reading.file().name;
             written.position = item.position;
             written.source_line = line_of(reading.file().text, item.position.line);
+            reading.places.clear();
             read_table(item, rule_table_fields(), "", written, reading);
-            if (!written.named) reading.mistake(item.position, "rule needs a name");
-            if (!written.acts) reading.mistake(item.position, "rule needs an action");
+            for (const auto& [key, position] : reading.places)
+                if (position.line != 0)
+                    written.places[key] = {
+                        position, std::string(line_of(reading.file().text, position.line))};
+            // A key that is mistyped has been told; that it is missing follows from it.
+            if (!written.named && !is_mistyped(item, "name"))
+                reading.mistake(item.position, "rule needs a name");
+            if (!written.acts && !is_mistyped(item, "action"))
+                reading.mistake(item.position, "rule needs an action");
             if (rules.size() == max_rules)
                 reading.mistake(item.position, "more than " + std::to_string(max_rules) + " rules");
             if (rules.size() <= max_rules) rules.push_back(std::move(written));

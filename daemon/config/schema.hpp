@@ -66,16 +66,26 @@ std::optional<std::string> read_path(const TomlNode& node, std::size_t max_bytes
 std::optional<Prefix> read_prefix(const TomlNode& node, Reading& reading);
 std::optional<Endpoint> read_endpoint(const TomlNode& node, Reading& reading);
 
+/// Whether a key may be left out.
+enum class Presence : std::uint8_t { optional, required };
+
 /// A list of what `read_one` reads: not empty, no value twice.
 template <class T, class ReadOne>
-std::vector<T> read_list(const TomlNode& node, Reading& reading, ReadOne read_one) {
+std::vector<T> read_list(const TomlNode& node,
+                         Reading& reading,
+                         ReadOne read_one,
+                         Presence presence = Presence::optional) {
     std::vector<T> out;
     const auto* list = std::get_if<TomlNode::List>(&node.value);
     if (list == nullptr) {
         reading.unexpected(node, "a list");
         return out;
     }
-    if (list->empty()) reading.unexpected(node, "at least one value (or leave the key out)");
+    if (list->empty())
+        reading.unexpected(node,
+                           presence == Presence::required
+                               ? "at least one value"
+                               : "at least one value (or leave the key out)");
     for (const auto& item : *list) {
         auto value = read_one(item, reading);
         if (!value) continue;
@@ -292,6 +302,12 @@ struct WrittenRule {
     std::string source_line;
     bool named = false;
     bool acts = false; ///< has an action
+    /// Where its keys were written, and those lines: "name", "match.server".
+    struct Place {
+        Position position;
+        std::string source_line;
+    };
+    std::map<std::string, Place, std::less<>> places{};
 };
 
 /// ikefragd.toml as written.
@@ -299,6 +315,7 @@ struct WrittenConfig {
     Policy policy; ///< without rules
     Settings settings;
     std::vector<Position> servers;
+    std::vector<Position> server_names; ///< where each one's name stands
 };
 
 void read_config_text(const TomlNode& document, WrittenConfig& config, Reading& reading);

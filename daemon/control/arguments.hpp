@@ -33,7 +33,12 @@ public:
         const auto value = text(name);
         if (!value) return std::nullopt;
         const auto parsed = parse_word<E>(*value);
-        if (!parsed) wrong(name, "one of the known words");
+        if (!parsed) {
+            std::string known;
+            for (const auto& word : words<E>())
+                known += (known.empty() ? "one of " : ", ") + std::string(word.text);
+            wrong(name, known);
+        }
         return parsed;
     }
 

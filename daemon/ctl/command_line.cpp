@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/config/diagnostics.hpp"
 #include "daemon/ctl/check.hpp"
 #include "daemon/ctl/command.hpp"
 #include "daemon/ctl/commands.hpp"
@@ -125,6 +126,16 @@ ExitCode run(const Command& command, const Arguments& arguments, Terminal& termi
     return code == ExitCode::ok ? ExitCode::failure : code;
 }
 
+std::string unknown_command(const std::string& word) {
+    std::vector<std::string_view> names;
+    for (const auto* command : commands())
+        names.push_back(command->name.substr(0, command->name.find(' ')));
+    const auto nearest = nearest_word(word, names);
+    return "there is no command '" + escape_terminal(word) + "'; " +
+           (nearest.empty() ? "`ikefragctl --help` lists them"
+                            : "did you mean " + std::string(nearest) + '?');
+}
+
 /// One command's parser and what it fills in.
 struct Parsed {
     const Command* command;
@@ -148,7 +159,8 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
         const Command& command = *row;
         CLI::App& app = place_of(root, command);
         app.fallthrough();
-        app.footer("Needs " + std::string(to_string(command.needs)) + ".");
+        app.footer("Needs " + std::string(to_string(command.needs)) +
+                   ". As every command it takes --json, --no-color, --quiet and --socket PATH.");
         auto slots = std::make_unique<Slots>();
         for (const auto& positional : command.positionals) declare(app, *slots, positional);
         for (const auto& option : command.options) declare(app, *slots, option);
@@ -167,12 +179,9 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
         terminal.complain("a command is missing; `ikefragctl --help` lists them");
         return static_cast<int>(ExitCode::usage);
     } catch (const CLI::Success& success) {
-        const auto chosen = root.get_subcommands();
-        CLI::App* app = chosen.empty() ? &root : chosen.back();
-        while (!app->get_subcommands().empty()) app = app->get_subcommands().back();
         terminal.write(dynamic_cast<const CLI::CallForVersion*>(&success) != nullptr
                            ? std::string(success.what()) + '\n'
-                           : app->help());
+                           : root.help()); // of the command chosen, under its whole name
         return static_cast<int>(terminal.flush() ? ExitCode::ok : ExitCode::failure);
     } catch (const CLI::ParseError& mistake) {
         const auto chosen = root.get_subcommands();
@@ -185,7 +194,11 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
             (void)terminal.flush();
             return static_cast<int>(health.state);
         }
-        terminal.complain(escape_terminal(mistake.what()));
+        const auto left = root.remaining(true);
+        if (chosen.empty() && !left.empty() && !left.front().starts_with('-'))
+            terminal.complain(unknown_command(left.front()));
+        else
+            terminal.complain(escape_terminal(mistake.what()));
         return static_cast<int>(ExitCode::usage);
     } catch (const std::system_error& error) {
         terminal.complain(escape_terminal(error.what()));

@@ -135,9 +135,9 @@ TEST_CASE("config: every mistake names its place, what was found and what was ex
          "            ^\n"                                                           },
         {"a server name twice",
          "[[server]]\nname = 'v'\naddresses = ['203.0.113.5']\n"
-         "[[server]]\nname = 'v'\naddresses = ['203.0.113.6']\n",         "c.toml:4:1: server \"v\" is defined twice, first in line 1\n"
-         "    [[server]]\n"
-         "    ^\n"                                   },
+         "[[server]]\nname = 'v'\naddresses = ['203.0.113.6']\n",         "c.toml:5:8: server \"v\" is defined twice, first in line 1\n"
+         "    name = 'v'\n"
+         "           ^\n"                            },
         {"servers that overlap",
          "[[server]]\nname = 'a'\naddresses = ['203.0.113.0/24']\n"
          "[[server]]\nname = 'b'\naddresses = ['203.0.113.6']\n",         "c.toml:4:1: server \"b\" overlaps server \"a\": both have 203.0.113.6/32\n"
@@ -199,60 +199,62 @@ TEST_CASE("config: every mistake names its place, what was found and what was ex
 TEST_CASE("rules: every mistake names its place and what to do", "[config]") {
     const Case cases[] = {
         {"no name",
-         "[[rule]]\naction = 'pass'\n",                                                             "r.toml:1:1: rule needs a name\n    [[rule]]\n    ^\n"                               },
+         "[[rule]]\naction = 'pass'\n",                                                             "r.toml:1:1: rule needs a name\n    [[rule]]\n    ^\n"                       },
         {"no action",
-         "[[rule]]\nname = 'a'\n",                                                                  "r.toml:1:1: rule needs an action\n    [[rule]]\n    ^\n"                            },
+         "[[rule]]\nname = 'a'\n",                                                                  "r.toml:1:1: rule needs an action\n    [[rule]]\n    ^\n"                    },
         {"unknown key",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { peeer = ['10.0.0.0/8'] }\n",             "r.toml:4:11: unknown key \"peeer\" in match; did you mean \"peer\"?\n"
          "    match = { peeer = ['10.0.0.0/8'] }\n"
-         "              ^\n"                                                                      },
+         "              ^\n"                                                              },
         {"unknown action",
          "[[rule]]\nname = 'a'\naction = 'accept'\n",                                               "r.toml:3:10: action is \"accept\", expected one of \"pass\", \"reassemble\", \"leave\", "
          "\"drop\"\n"
          "    action = 'accept'\n"
-         "             ^\n"                                                                                                         },
+         "             ^\n"                                                                                                 },
         {"something else in a rule file",
          "mode = 'guard'\n",                                                                        "r.toml:1:1: unknown key \"mode\" in a rule file; expected one of \"rule\"\n"
          "    mode = 'guard'\n"
-         "    ^\n"                                                                                                                                           },
+         "    ^\n"                                                                                                                                   },
         {"a name twice",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.class = 'ike'\n"
-         "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.class = 'esp'\n",                           "r.toml:5:1: rule \"a\" is defined twice, first at r.toml:1:1\n    [[rule]]\n    ^\n"},
+         "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.class = 'esp'\n",                           "r.toml:6:8: rule \"a\" is defined twice, first at r.toml:1:1\n"
+         "    name = 'a'\n           ^\n"                                                               },
         {"no such server",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.server = ['vnp1']\n",                        "r.toml:1:1: rule \"a\": there is no server \"vnp1\"; did you mean \"vpn1\"?\n"
-         "    [[rule]]\n    ^\n"                                                                             },
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.server = ['vnp1']\n",                        "r.toml:4:16: rule \"a\": there is no server \"vnp1\"; did you mean \"vpn1\"?\n"
+         "    match.server = ['vnp1']\n                   ^\n"                                       },
         {"shadowed",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch.class = 'ike'\n"
          "[[rule]]\nname = 'b'\naction = 'drop'\n"
          "match = { class = 'ike', peer = ['10.0.0.0/8'] }\n",                                      "r.toml:5:1: rule \"b\" can never match: \"a\" (r.toml:1:1) takes all it would\n"
-         "    [[rule]]\n    ^\n"                                                                                           },
+         "    [[rule]]\n    ^\n"                                                                                   },
         {"shadowed by two together",
          "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', family = 'ipv4' }\n"
          "[[rule]]\nname = 'b'\naction = 'pass'\nmatch = { class = 'ike', family = 'ipv6' }\n"
          "[[rule]]\nname = 'c'\naction = 'drop'\nmatch = { class = 'ike' }\n",                      "r.toml:9:1: rule \"c\" can never match: \"a\" (r.toml:1:1) and \"b\" (r.toml:5:1) take "
          "all "
          "it would\n"
-         "    [[rule]]\n    ^\n"                                                                           },
+         "    [[rule]]\n    ^\n"                                                                   },
         {"a class of another protocol",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', protocol = 50 }\n",       "r.toml:1:1: rule \"a\" can never match: protocol 50 is never of class \"ike\"\n"
-         "    [[rule]]\n    ^\n"                                                            },
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', protocol = 50 }\n",       "r.toml:4:9: rule \"a\" can never match: protocol 50 is never of class \"ike\"\n"
+         "    match = { class = 'ike', protocol = 50 }\n            ^\n"            },
         {"a server of the other family",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { server = ['vpn2'], family = 'ipv4' }\n", "r.toml:1:1: rule \"a\" can never match: its family, peer and server have no IP version "
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { server = ['vpn2'], family = 'ipv4' }\n", "r.toml:4:9: rule \"a\" can never match: its family, peer and server have no IP version "
          "in "
          "common\n"
-         "    [[rule]]\n    ^\n"                                                      },
+         "    match = { server = ['vpn2'], family = 'ipv4' }\n            ^\n"},
         {"a transition that IPv4 has not",
          "[[rule]]\nname = 'a'\naction = 'pass'\n"
-         "match = { transition = ['teredo'], family = 'ipv4' }\n",                                  "r.toml:1:1: rule \"a\" can never match: no peer address it allows has that transition "
+         "match = { transition = ['teredo'], family = 'ipv4' }\n",                                  "r.toml:4:9: rule \"a\" can never match: no peer address it allows has that transition "
          "technology\n"
-         "    [[rule]]\n    ^\n"                                                                                       },
+         "    match = { transition = ['teredo'], family = 'ipv4' }\n            ^\n"                           },
         {"IP-HTTPS without prefixes",
-         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { transition = ['iphttps'] }\n",           "r.toml:1:1: rule \"a\" can never match: no prefix is configured as [transition] iphttps\n"
-         "    [[rule]]\n    ^\n"                                                                },
+         "[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { transition = ['iphttps'] }\n",           "r.toml:4:9: rule \"a\" can never match: no prefix is configured as [transition] iphttps\n"
+         "    match = { transition = ['iphttps'] }\n            ^\n"                    },
         {"limits that contradict",
          "[[rule]]\nname = 'a'\naction = 'pass'\n"
-         "limits = { max_fragments = 4000 }\n",                                                     "r.toml:1:1: rule \"a\": max_fragments 4000 is more than limits.table_packets 768\n"
-         "    [[rule]]\n    ^\n"                                                                                                          },
+         "limits = { max_fragments = 4000 }\n",                                                     "r.toml:4:28: rule \"a\": max_fragments 4000 is more than limits.table_packets 768\n"
+         "    limits = { max_fragments = 4000 }\n"
+         "                               ^\n"                                                                                     },
         {"unknown protocol",
          "[[rule]]\nname = 'a'\naction = 'leave'\nmatch.protocol = 'epp'\n",                        "r.toml:4:18: match.protocol is \"epp\", expected one of \"icmp\", \"ipip\", \"tcp\", "
          "\"udp\", "
@@ -260,11 +262,31 @@ TEST_CASE("rules: every mistake names its place and what to do", "[config]") {
          "you "
          "mean \"esp\"?\n"
          "    match.protocol = 'epp'\n"
-         "                     ^\n"                                                                          },
+         "                     ^\n"                                                                  },
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             CHECK(rule_complaint(c.text) == c.expected);
         }
+}
+
+TEST_CASE("config: a mistake names all that may stand there, and nothing that may not",
+          "[config]") {
+    CHECK(rule_complaint("[[rule]]\nname = 'a'\nacton = 'pass'\n") ==
+          "r.toml:3:1: unknown key \"acton\"; did you mean \"action\"?\n"
+          "    acton = 'pass'\n    ^\n");
+    CHECK(rule_complaint("[[rule]]\nname = 'a'\naction = 'PASS'\n") ==
+          "r.toml:3:10: action is \"PASS\", expected one of \"pass\", \"reassemble\", \"leave\", "
+          "\"drop\"; did you mean \"pass\"?\n"
+          "    action = 'PASS'\n             ^\n");
+    CHECK(complaint("[[server]]\nname = 'v'\naddresses = []\n") ==
+          "c.toml:3:13: server.addresses is an empty list, expected at least one value\n"
+          "    addresses = []\n                ^\n");
+    CHECK(complaint("[metrics]\nlisten = 3\n") ==
+          "c.toml:2:10: metrics.listen is 3, expected \"ADDRESS:PORT\", a list of them, or \"\"\n"
+          "    listen = 3\n             ^\n");
+    CHECK(complaint("[events]\nfile = \"stdout\"\n") ==
+          "c.toml:2:8: events.file is \"stdout\", expected \"stderr\" or an absolute path\n"
+          "    file = \"stdout\"\n           ^\n");
 }
 
 TEST_CASE("rules: a rule that still has something to match is no mistake", "[config]") {
@@ -475,6 +497,10 @@ TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]
             text += first_line(note) + '\n';
         return text;
     };
+    CHECK(notes("[[rule]]\nname = 'a'\naction = 'reassemble'\nmatch = { class = 'ike', family = "
+                "'ipv6' }\n") ==
+          "r:1:1: rule \"a\": IPv6 cannot be reassembled on the way; it is passed, fragments first "
+          "to last\n");
     const std::string gre = "[[rule]]\nname = 'g'\naction = 'leave'\nmatch = { protocol = 'gre'";
     CHECK(notes(gre + " }\n").empty());
     CHECK(notes(gre + ", peer = ['10.0.0.0/8'] }\n") ==

@@ -284,7 +284,7 @@ TEST_CASE("control arguments: types, words and leftovers are checked", "[control
         Case{"negative",            {{"limit", -1}},                                                "argument limit: expected a whole number"},
         Case{"unknown word",
              {{"outcome", "won"}},
-             "argument outcome: expected one of the known words"                                                                             },
+             "argument outcome: expected one of in_progress, established, failed, unknown"                                                   },
         Case{"no address",
              {{"address", "vpn1"}},
              "argument address: expected an IPv4 or IPv6 address"                                                                            },
