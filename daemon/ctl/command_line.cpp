@@ -74,6 +74,7 @@ void declare(CLI::App& app, Slots& slots, const Option& option) {
     }
     app.add_option(names, slots.texts[key], help)
         ->type_name(std::string(option.value))
+        ->expected(1) // each time it is given: help shows no "FILE ..."
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
@@ -83,7 +84,7 @@ void declare(CLI::App& app, Slots& slots, const Positional& positional) {
     auto* option = app.add_option(key, slots.texts[key], std::string(positional.help));
     option->type_name("")->option_text(" ");
     if (positional.many)
-        option->expected(positional.required ? 1 : 0, 1 << 20);
+        option->expected(positional.required ? 1 : 0, CLI::detail::expected_max_vector_size);
     else
         option->expected(positional.required ? 1 : 0, 1);
     if (positional.required) option->required();

@@ -110,6 +110,9 @@ TEST_CASE("ctl: help and version", "[ctl]") {
     CHECK(contains(replay.out, "--json"));
     CHECK(contains(replay.out, "ikefragctl replay "));
     CHECK(contains(run_ctl({"rules", "check", "--help"}).out, "ikefragctl rules check "));
+    const auto explain = run_ctl({"explain", "--help"}).out;
+    CHECK(contains(explain, "--capture FILE"));
+    CHECK_FALSE(contains(explain, "FILE ..."));
     CHECK(run_ctl({"stauts"}).err ==
           "ikefragctl: there is no command 'stauts'; did you mean status?\n");
     CHECK(run_ctl({"frobnicate"}).err ==
