@@ -21,10 +21,11 @@
 /// 4. Pairs without a configured server are strangers: their IKE is rate-limited, so that they
 ///    cannot buy attention for others' tails; unknown tails are limited in all and by source.
 /// 5. `observe`: `take` copies instead of queueing. `guard`: what is not IKE's passes. `exclusive`:
-///    it is dropped here, save allowed protocols and ESP in UDP of pairs whose heads were seen; so
-///    is IKE of strangers, where servers are configured. The daemon need not hear of a first
-///    fragment that is dropped: what it holds of that id times out, and a full queue, which lets
-///    pass in fail-open, opens nothing to it.
+///    it is dropped here, save allowed protocols and ESP in UDP; so is IKE of strangers, where
+///    servers are configured. Tails of what is allowed pass by their protocol on IPv4, else (ESP in
+///    UDP; IPv6, where a tail may call itself anything) where their pair's heads were seen. The
+///    daemon need not hear of a first fragment that is dropped: what it holds of that id times out,
+///    and a full queue, which lets pass in fail-open, opens nothing to it.
 /// 6. The first ESP of a pair after a message of its handshake is copied, once a minute at most:
 ///    the tracker's evidence that a tunnel lives. `esp_wanted` says of which pairs, and is all that
 ///    other ESP costs: one lookup. TCP SYNs to a server's marked port are copied for RFC 9329.
@@ -42,7 +43,7 @@
 /// port comparison: kernels before mid-2026 read ports out of their payload (IPv6: the flow label).
 namespace ikefrag::table_template {
 
-inline constexpr std::array<std::string_view, 48> chain_names{
+inline constexpr std::array<std::string_view, 49> chain_names{
     "pre",          "out",        "post",           "to_queue",     "pre6",        "whole",
     "post6",        "post_copy",  "not_udp",        "tcp_syn",      "esp_plain",   "esp4",
     "esp6",         "esp_note",   "whole_plain",    "whole_marked", "copy",        "learn",
@@ -50,7 +51,8 @@ inline constexpr std::array<std::string_view, 48> chain_names{
     "frag6_behind", "quiet4",     "quiet6",         "atomic",       "tail6",       "maybe",
     "ask",          "head",       "head_ike",       "stranger",     "head_server", "head_esp",
     "head_plain",   "head_other", "head_proto",     "name_other",   "late_head",   "take",
-    "leave_head",   "allow_head", "allow_pair",     "leave_tail",   "leave_proto", "marked_esp"};
+    "leave_head",   "allow_head", "allow_pair",     "leave_tail",   "leave_proto", "allow_proto",
+    "marked_esp"};
 inline constexpr std::size_t base_chains = 3;
 
 /// Hook -450 lies before the kernel's defragmentation (-400), 400 behind all that may drop.
@@ -269,7 +271,6 @@ inline constexpr std::string_view chains_text = R"(
   chain tail6 {
     $pair6 != @handshake $leave_tail
     $key6 @ike6 counter name ike_tail goto take comment "whatever it calls itself"
-    frag nexthdr != $may_be_udp $leave_proto
     $key6 @other6 $leave_tail
     update @early6 { $key6 timeout $early }
     $key6 @other6 $leave_tail
@@ -338,7 +339,7 @@ inline constexpr std::string_view chains_text = R"(
     meta nfproto ipv4 $leave_proto comment "its ids are its own"
     $pair6 != @handshake $leave_proto
     update @other6 { $key6 timeout $other_life }
-    $late_other
+    $late_proto
     $leave_proto
   }
   chain name_other {
@@ -374,7 +375,6 @@ inline constexpr std::string_view leave_text = R"(
   }
   chain leave_tail {
     ip protocol != 17 goto leave_proto
-    frag nexthdr != $may_be_udp goto leave_proto
     $pair4 @allowed counter name kept_tail accept
     $pair6 @allowed counter name kept_tail accept
     counter name dropped_tail drop
@@ -382,6 +382,10 @@ inline constexpr std::string_view leave_text = R"(
   chain leave_proto {
     $allow_proto
     counter name dropped_proto drop
+  }
+  chain allow_proto {
+    update @allowed { $pair6 timeout 60s } comment "IPv6: what its tails call themselves tells nothing"
+    counter name kept_proto accept
   }
 )";
 

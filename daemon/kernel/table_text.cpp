@@ -119,9 +119,12 @@ Values values_of(const TableSettings& settings) {
     if (settings.allow_esp_in_udp)
         allow_head = each_port(settings.marked_ports, "@th,64,32 != 0 goto allow_head");
     std::string allow_proto;
-    if (!settings.allowed_protocols.empty())
-        allow_proto = "meta l4proto { " + joined(settings.allowed_protocols) +
-                      " } counter name kept_proto accept";
+    std::string late_proto = exclusive ? "" : "jump late_head";
+    if (!settings.allowed_protocols.empty()) {
+        const auto allowed = "meta l4proto { " + joined(settings.allowed_protocols) + " } ";
+        allow_proto = allowed + "goto allow_proto";
+        if (exclusive) late_proto = allowed + "jump allow_pair\n    " + allowed + "jump late_head";
+    }
     // With servers configured `exclusive` knows no other IKE: what is no server's is not queued, so
     // that a full queue opens nothing to it.
     const auto drop_strangers = [&](const std::string& what) {
@@ -148,8 +151,6 @@ Values values_of(const TableSettings& settings) {
  // The same where the family is known: one load in place of three or four steps
         {"ipv4_pair",      "jhash @nh,96,64" + seed                          },
         {"ipv6_pair",      "jhash @nh,64,256" + seed                         },
- // UDP, or a header that UDP may follow
-        {"may_be_udp",     "{ 0, 17, 43, 44, 51, 60, 135 }"                  },
         {"copy",           copy                                              },
         {"take",
          settings.mode == Mode::observe ? "counter name copied_tail " + copy + " accept"
@@ -161,6 +162,7 @@ Values values_of(const TableSettings& settings) {
         {"nested",         exclusive ? "goto leave_proto" : "goto ask"       },
         {"late_esp",       late_esp                                          },
         {"late_other",     exclusive ? "" : late                             },
+        {"late_proto",     late_proto                                        },
         {"strangers_head", drop_strangers("head")                            },
         {"strangers_tail", drop_strangers("tail")                            },
         {"allow_head",     allow_head                                        },

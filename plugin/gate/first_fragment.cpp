@@ -67,8 +67,7 @@ read_first_fragment(const Policy& policy, const ServerEnds& ends, const IpPacket
 }
 
 std::optional<PacketClass> class_by_protocol(const IpPacket& ip) noexcept {
-    if (ip.protocol == protocol::udp) return std::nullopt;
-    if (ip.family == Family::ipv6 && is_extension_header(ip.protocol)) return std::nullopt;
+    if (ip.family == Family::ipv6 || ip.protocol == protocol::udp) return std::nullopt;
     return class_of(ip.protocol);
 }
 

@@ -28,7 +28,8 @@ struct FirstFacts {
 read_first_fragment(const Policy& policy, const ServerEnds& ends, const IpPacket& ip) noexcept;
 
 /// The class of a fragment that is not the first, where its IP protocol alone tells; empty for
-/// what may be UDP.
+/// what may be UDP. On IPv6 it never tells: receivers go by the first fragment's alone, so that of
+/// any other may be a lie (RFC 8200 §4.5).
 [[nodiscard]] std::optional<PacketClass> class_by_protocol(const IpPacket& ip) noexcept;
 
 } // namespace ikefrag

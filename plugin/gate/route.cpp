@@ -50,14 +50,6 @@ void Gate::State::redecide(const Fragment& fragment, Remembered& decided) {
     decided.first_digest = first_digest_of(fragment.ip);
     const auto ends = policy_->ends_of(fragment.ip);
     const auto facts = read_first_fragment(policy_->policy(), ends, fragment.ip);
-    // IPv6: a tail says only of itself what it belongs to; its first fragment decides (RFC 8200
-    // §4.5). What does not agree is somebody's who wants to get past us.
-    if (decided.packet_class && facts.packet_class != decided.packet_class) {
-        memory_.detach(decided);
-        if (facts.packet_class != PacketClass::ike) return begin(fragment, {});
-        return refuse_unknown(
-            open(fragment, {}, ends, policy_->limits()), fragment, Reason::header_chain);
-    }
     const bool undecided = !decided.packet_class &&
                            (decided.reason == Reason::none || decided.reason == Reason::policy);
     if (facts.packet_class && undecided) {

@@ -272,11 +272,24 @@ def ipv6_cases(head, tail, proto):
         return [p.ipv6(pair.source, pair.destination, before + p.fragment_header(protocol, 77 + Pair.last, at, at + step < len(body)) +
                        body[at:at + step], first) for at in range(0, len(body), step)]
 
-    for name, protocol, wanted in (("ICMPv6", 58, proto), ("ESP", 50, "kept_proto")):
+    for name, protocol, wanted, tails in (("ICMPv6", 58, proto, tail), ("ESP", 50, "kept_proto", "kept_tail")):
         pair = Pair(6)
-        body = b"\x80\0\0\0" + b"x" * 3000
-        tails = "kept_tail" if tail == "kept_tail" else wanted
-        yield "IPv6 %s in fragments" % name, pair.cut_body(body, protocol=protocol), {wanted: 1, tails: 2} if tails != wanted else {wanted: 3}
+        parts = pair.cut_body(b"\x80\0\0\0" + b"x" * 3000, protocol=protocol)
+        yield "IPv6 %s in fragments" % name, parts, {wanted: 1, tails: 2}
+        # A tail that has come before its head says only of itself what it is.
+        pair = Pair(6)
+        parts = pair.cut_body(b"\x80\0\0\0" + b"x" * 3000, protocol=protocol)
+        yield "IPv6 %s, last first, nothing before" % name, parts[::-1], {tail: 2, wanted: 1}
+        pair = Pair(6)
+        parts = pair.cut_body(b"\x80\0\0\0" + b"x" * 3000, protocol=protocol)
+        yield "IPv6 %s, middle first, within a handshake" % name, [pair.opening(), parts[1], parts[0], parts[2]], \
+            {"copied_whole": 1, "maybe_tail": 1, "late_head" if tail == "kept_tail" or protocol == 50 else wanted: 1,
+             "kept_tail" if protocol == 50 and tail != "kept_tail" else tail: 1}
+        pair = Pair(6)
+        said = p.piece(pair.source, pair.destination, b"x" * 1200, 7, 1200, False, protocol)
+        yield "IPv6 a tail that calls itself %s, before IKE's first fragment" % name, \
+            [pair.opening(), said] + p.fragments(pair.source, pair.destination, pair.datagram("ike", p.ike(2392)), 7, 1200), \
+            {"copied_whole": 1, "maybe_tail": 1, "ike_head": 1, "ike_tail": 1}
     pair = Pair(6)
     for name, body, protocol, wanted in (("IKE", pair.datagram("ike", p.ike(300)), 17, {"copied_whole": 1}),
                                          ("DNS", pair.datagram("dns", b"x"), 17, {}), ("TCP", os.urandom(40), 6, {})):

@@ -171,8 +171,7 @@ bool NaiveGate::is_left(Known& known, const Piece& piece, TimePoint now) const {
     if (!known.left_until) return false;
     const bool ended = now >= *known.left_until;
     const bool another =
-        piece.offset == 0 && (known.left_first ? !looks_like(piece, *known.left_first)
-                                               : class_of(piece) != known.left_class);
+        piece.offset == 0 && known.left_first && !looks_like(piece, *known.left_first);
     if (ended || another) {
         known.left_until.reset();
         return false;
@@ -184,7 +183,6 @@ bool NaiveGate::is_left(Known& known, const Piece& piece, TimePoint now) const {
 std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
     auto answers = expire(now);
     const bool ipv6 = flow_.ends.source.family == Family::ipv6;
-    const bool udp = piece.protocol == 17;
     auto& known = known_[{piece.id, ipv6 ? std::uint8_t{17} : piece.protocol}];
     const auto give = [&](Verdict verdict, Reason reason) {
         answers.push_back({piece.number, verdict, reason});
@@ -192,8 +190,6 @@ std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
     };
     if (known.poisoned_until && now < *known.poisoned_until)
         return give(Verdict::drop, Reason::poisoned);
-    // By its own word a tail was left; IKE that comes behind it is somebody's who wants to pass.
-    const bool lied = known.left_until && now < *known.left_until && !known.left_first;
     if (is_left(known, piece, now)) return give(Verdict::accept, Reason::none);
     if (known.finished_until && now >= *known.finished_until) known.finished_until.reset();
     if (known.finished_until)
@@ -212,19 +208,17 @@ std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
     };
     const bool first_known =
         std::any_of(known.open.begin(), known.open.end(), [](auto& p) { return p.offset == 0; });
-    const bool tells = piece.offset == 0 ? !first_known : known.open.empty() && !udp;
+    // IPv4's protocol is part of the name; on IPv6 the first fragment alone tells.
+    const bool tells = piece.offset == 0 ? !first_known : !ipv6 && piece.protocol != 17;
     if (tells && class_of(piece) != PacketClass::ike) {
         known.left_until = now + left_memory;
         known.left_first.reset();
-        known.left_class = class_of(piece);
         if (piece.offset == 0) known.left_first = piece;
         known.finished_until.reset(); // one memory a key: the latest
         return end_all(Verdict::accept, Reason::none);
     }
     auto fault = fault_of(known, piece);
     if (fault == Reason::duplicate) return give(Verdict::drop, Reason::duplicate);
-    if (fault == Reason::none && lied && piece.offset == 0 && piece.bytes.size() >= 8)
-        fault = Reason::header_chain;
     if (fault != Reason::none) return end_all(Verdict::drop, fault);
     if (known.open.empty()) known.opened = now;
 

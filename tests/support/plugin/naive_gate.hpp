@@ -66,7 +66,6 @@ private:
         std::optional<TimePoint> poisoned_until;
         std::optional<TimePoint> left_until;
         std::optional<Piece> left_first;
-        PacketClass left_class = PacketClass::other; ///< while left_first is unknown
     };
 
     [[nodiscard]] PacketClass class_of(const Piece& piece) const;

@@ -131,11 +131,19 @@ TEST_CASE("table text: an id that is IKE's goes to the gate, whatever else it is
             // `exclusive` drops it there and then: a full queue must open nothing to it.
             const bool drops = mode.value == Mode::exclusive;
             CHECK(has(chain_of(text, "head_other"), "jump late_head") != drops);
-            CHECK(has(chain_of(text, "head_proto"), "jump late_head") != drops);
+            CHECK(has(chain_of(text, "head_proto"), "    jump late_head") != drops);
+            CHECK(has(chain_of(text, "head_proto"), "meta l4proto { 50, 51 } jump late_head") ==
+                  drops);
             CHECK(has(chain_of(text, "head_esp"), "jump late_head"));
             auto strict = settings_of(mode.value);
             strict.allow_esp_in_udp = false;
+            strict.allowed_protocols.clear();
             CHECK(has(chain_of(print_table(strict), "head_esp"), "jump late_head") != drops);
+            CHECK(has(chain_of(print_table(strict), "head_proto"), "jump late_head") != drops);
+            // What an IPv6 tail calls itself decides nothing: its first fragment does.
+            for (const char* chain : {"tail6", "maybe", "ask"})
+                CHECK_FALSE(has(chain_of(text, chain), "nexthdr"));
+            if (drops) CHECK_FALSE(has(chain_of(text, "leave_tail"), "nexthdr"));
         }
 }
 
@@ -176,7 +184,7 @@ TEST_CASE("table text: ports, protocols and limits go where they belong", "[kern
                              "    th dport 4501 @th,64,32 0 goto whole_marked\n",
                              "    @th,224,16 { 500, 848 } goto copy_icmp\n",
                              "    th dport != { 4500, 4501 } accept\n",
-                             "    meta l4proto { 50, 89 } counter name kept_proto accept\n",
+                             "    meta l4proto { 50, 89 } goto allow_proto\n",
                              "log group 9 snaplen 128",
                              "update @early4 { ip saddr . ip daddr . ip id timeout 30s }"}) {
         CAPTURE(rule);
