@@ -93,7 +93,7 @@ inline constexpr std::string_view chains_text = R"(
     each marked: @th,64,32 0 goto whole_marked
   }
   chain marked_esp {
-    @nh,32,32 & 0x3fff == 0 goto esp4 comment "IPv4, whole"
+    @nh,32,32 & 0x3fff == 0 meta nfproto ipv4 goto esp4 comment "whole"
     @nh,48,8 17 meta nfproto ipv6 goto esp6
     meta nfproto ipv6 goto pre6
     goto frag4

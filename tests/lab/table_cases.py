@@ -323,6 +323,12 @@ def ipv6_cases(head, tail, proto):
         hidden = p.piece(pair.source, pair.destination, (extension(44, 1) if words else b"") + inner, 89, 0, False, first)
         yield "IPv6 atomic fragment, a real one in it %s" % name, [hidden], \
             {"maybe_tail": 1} if words or tail == "kept_tail" else {"dropped_proto": 1}
+    # Where IPv4 has its fragment bits, IPv6 has its next header and hop limit: 0 and 0 here.
+    for name, ports, payload, wanted in (("IKE from 4500", (4500, 500), p.ike(3000), {"ike_head": 1, "copied_out": 0}),
+                                         ("ESP in UDP", (4500, 4500), esp(3000), {"kept_head": 1})):
+        pair = Pair(6)
+        first = behind(pair, p.udp(pair.source, pair.destination, *ports, payload), extension(44), 0)[0]
+        yield "IPv6 hop limit 0, hop-by-hop, first fragment of %s" % name, [first[:7] + b"\0" + first[8:]], wanted
     for port in (500, 4500):    # kernels before mid-2026 read the flow label there
         pair = Pair(6)
         lie = p.piece(pair.source, pair.destination, struct.pack("!HH", port, port) + b"\1" * 1196, 7, 1200, True)
