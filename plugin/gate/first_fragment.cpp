@@ -53,7 +53,10 @@ read_first_fragment(const Policy& policy, const ServerEnds& ends, const IpPacket
     std::optional<std::uint16_t> server_port;
     if (ends.any())
         server_port = ends.destination ? facts.udp->destination_port : facts.udp->source_port;
-    facts.kind = classify_udp(policy.ports, *facts.udp, body, facts.udp->body_bytes(), server_port);
+    // A Length below what is here is a lie, and makes no keepalive of a datagram in fragments.
+    const auto body_bytes =
+        std::max(facts.udp->body_bytes(), static_cast<std::uint32_t>(body.size()));
+    facts.kind = classify_udp(policy.ports, *facts.udp, body, body_bytes, server_port);
     // What shows no marker may have one, whatever Length says: IPv6 takes 0 for all there is.
     if (body.empty() && facts.kind.packet_class == PacketClass::esp_in_udp)
         facts.kind = {.packet_class = PacketClass::ike, .marked = true, .shown = false};

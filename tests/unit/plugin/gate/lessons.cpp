@@ -270,6 +270,21 @@ TEST_CASE("lessons: no Length excuses a first fragment without its marker (RFC 2
     script.expect(2, Verdict::drop, Reason::poisoned);
 }
 
+TEST_CASE("lessons: a datagram in fragments is no keepalive, whatever its Length says",
+          "[gate][lessons]") {
+    // The shipped rules leave keepalives: what follows one's first fragment would pass unchecked.
+    const auto mode = GENERATE(Mode::guard, Mode::exclusive);
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    auto payload = udp(flow, Buffer{0xff} + ike_auth(1'491));
+    payload[4] = 0;
+    payload[5] = 9;
+    GateScript script(shipped_policy(mode));
+    script.feed(fragment(flow.ends, payload, 0, 1'000));
+    CHECK(script.is_held(1));
+    script.feed(fragment(flow.ends, payload, 1'000, 1'500));
+    script.expect(1, 2, Verdict::drop, Reason::udp_length);
+}
+
 TEST_CASE("lessons: pieces forged in a client's name do not keep its message out",
           "[gate][lessons]") {
     // Each source has 8 datagrams; nobody may be locked out by who fills them for him.
