@@ -11,11 +11,6 @@
 namespace ikefrag {
 namespace {
 
-bool is_over_a_limit(Reason reason) noexcept {
-    return reason == Reason::source_limit || reason == Reason::table_full ||
-           reason == Reason::evicted || reason == Reason::too_many || reason == Reason::too_big;
-}
-
 /// Refused for want of room or by will, not for what it is: nothing is known against its key.
 bool leaves_key_clean(Reason reason) noexcept {
     return reason == Reason::source_limit || reason == Reason::table_full ||
@@ -55,6 +50,11 @@ bool fits_ip(const Datagram& datagram) noexcept {
 }
 
 } // namespace
+
+bool Gate::State::is_over_a_limit(Reason reason) noexcept {
+    return reason == Reason::source_limit || reason == Reason::table_full ||
+           reason == Reason::evicted || reason == Reason::too_many || reason == Reason::too_big;
+}
 
 void Gate::State::complete(Datagram& datagram) {
     auto reason = fits_ip(datagram) ? Reason::none : Reason::bad_length;

@@ -44,12 +44,23 @@ void Gate::State::meet_decided(const Fragment& fragment, Remembered& decided) {
 }
 
 /// The first fragment came behind others of which nobody knew what they are. They cannot be called
-/// back: IKE goes the way they went, other classes now get their own rule's answer.
+/// back: what was dropped for want of room begins anew; IKE of which a part has gone on unchecked
+/// for that reason goes no further; else IKE goes the way they went. Other classes now get their
+/// own rule's answer.
 void Gate::State::redecide(const Fragment& fragment, Remembered& decided) {
+    const bool crowded_out = is_over_a_limit(decided.reason);
+    if (crowded_out && decided.verdict == Verdict::drop) {
+        memory_.detach(decided);
+        return begin(fragment, {});
+    }
     decided.first_seen = true;
     decided.first_digest = first_digest_of(fragment.ip);
     const auto ends = policy_->ends_of(fragment.ip);
     const auto facts = read_first_fragment(policy_->policy(), ends, fragment.ip);
+    if (crowded_out && facts.packet_class == PacketClass::ike) {
+        decided.packet_class = facts.packet_class;
+        decided.verdict = Verdict::drop;
+    }
     const bool undecided = !decided.packet_class &&
                            (decided.reason == Reason::none || decided.reason == Reason::policy);
     if (facts.packet_class && undecided) {

@@ -123,6 +123,7 @@ private:
     void drop_copy(const Datagram& datagram, const Fragment& fragment);
 
     // endings.cpp: how a datagram ends.
+    [[nodiscard]] static bool is_over_a_limit(Reason reason) noexcept;
     void complete(Datagram& datagram);
     [[nodiscard]] Bytes message_of(const Datagram& datagram);
     void release(Datagram& datagram);

@@ -303,6 +303,17 @@ TEST_CASE("lessons: pieces forged in a client's name do not keep its message out
         script.expect(1, Verdict::drop, Reason::source_limit);
         CHECK(script.is_held(8));
     }
+    SECTION("nor with more of them than it has places") {
+        forge(20);
+        script.feed(fragments(flow.ends, message, 1'000, 5)); // an id of one that made way
+        script.expect(21, 25, Verdict::accept, Reason::none);
+    }
+    SECTION("nor where they have no first fragment") {
+        for (std::uint32_t id = 1; id <= 20; ++id)
+            script.feed(fragment(flow.ends, udp(flow, ike_auth(1'400)), 1'000, 1'408, id));
+        script.feed(fragments(flow.ends, message, 1'000, 5));
+        script.expect(21, 25, Verdict::accept, Reason::none);
+    }
     SECTION("nor with the table full of others'") {
         forge(2);
         auto other = flow;

@@ -581,6 +581,14 @@ TEST_CASE(
     CHECK(script.held_packets() == share);
     script.expect(1, 3, drops ? Verdict::drop : Verdict::accept, Reason::source_limit);
     CHECK(script.outcomes(drops ? DatagramOutcome::refused : DatagramOutcome::left) == 3);
+    // IKE of which a part has gone on unchecked goes no further; what was dropped begins anew.
+    const auto next = script.fed() + 1;
+    script.feed(fragment(flow.ends, payload, 0, 1'000, 1));
+    script.feed(fragment(flow.ends, payload, 1'000, 2'000, 1));
+    if (drops)
+        script.expect(next, next + 1, Verdict::accept, Reason::none);
+    else
+        script.expect(next, next + 1, Verdict::drop, Reason::source_limit);
 }
 
 TEST_CASE("gate: what is remembered of ended datagrams outlives a reload, as far as it has room",
