@@ -16,7 +16,7 @@ Nftables::Nftables(Output output) : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
     nft_ctx_output_set_flags(context_.get(),
                              output == Output::json
                                  ? NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL
-                                 : static_cast<unsigned>(NFT_CTX_OUTPUT_NUMERIC_PRIO));
+                                 : NFT_CTX_OUTPUT_NUMERIC_PRIO | NFT_CTX_OUTPUT_TERSE);
 }
 
 Result<std::string, std::string> Nftables::run(const std::string& text, Run run) {

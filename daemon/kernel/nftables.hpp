@@ -14,6 +14,7 @@ namespace ikefrag {
 class Nftables {
 public:
     enum class Run { for_real, dry };
+    /// text: without the elements of named sets, of which a firewall may have millions
     enum class Output { json, text };
 
     /// In: text: as `nft -y` prints it, with priorities as numbers

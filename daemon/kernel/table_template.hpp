@@ -62,10 +62,11 @@ inline constexpr std::array<std::string_view, base_chains> base_chain_hooks{
     "type filter hook postrouting priority 400; policy accept;"};
 
 /// Lives on over a reload. Their shape is a version's own: times are in the rules that add
-/// elements.
+/// elements. Without auto-merge, and elements only where a set is made: for either libnftables
+/// would first fetch the intervals of everybody's sets, seconds of them with a list of countries.
 inline constexpr std::string_view sets_text = R"(
-  set server4 { type ipv4_addr; flags interval; auto-merge; }
-  set server6 { type ipv6_addr; flags interval; auto-merge; }
+  set server4 { type ipv4_addr; flags interval; }
+  set server6 { type ipv6_addr; flags interval; }
   set handshake { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }
   set allowed { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }
   set esp_wanted { typeof meta length; size 65536; flags dynamic,timeout; timeout 60s; }

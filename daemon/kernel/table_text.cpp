@@ -214,6 +214,13 @@ std::string command(std::string_view verb, std::string_view name = {}, std::stri
 
 std::string open_table() { return "table inet " + std::string(table_name) + " {\n"; }
 
+/// Whether another prefix has all of it; of equal ones the first stays.
+bool is_in_another(const Prefix& one, const std::vector<Prefix>& all) {
+    return std::ranges::any_of(all, [&](const Prefix& other) {
+        return other.covers(one) && (other != one || &other < &one);
+    });
+}
+
 } // namespace
 
 std::string_view to_string(TableCounter counter) noexcept {
@@ -225,15 +232,22 @@ std::span<const TableCounter> table_counters() noexcept { return all_counters; }
 std::span<const std::string_view> table_chains() noexcept { return chain_names; }
 
 std::string fill_servers(const TableSettings& settings) {
+    std::array<std::string, 2> elements{"0.0.0.0/0", "::/0"};
+    if (!settings.servers.empty()) elements = {};
+    for (const auto& server : settings.servers) {
+        if (is_in_another(server, settings.servers)) continue;
+        auto& list = elements[index(server.address.family)];
+        list += (list.empty() ? "" : ", ") + to_string(server);
+    }
     std::string text = command("flush set", "server4") + command("flush set", "server6");
-    if (settings.servers.empty())
-        return text + command("add element", "server4", "{ 0.0.0.0/0 }") +
-               command("add element", "server6", "{ ::/0 }");
-    for (const auto& server : settings.servers)
-        text += command("add element",
-                        server.address.family == Family::ipv4 ? "server4" : "server6",
-                        "{ " + to_string(server) + " }");
-    return text;
+    text += open_table();
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        if (elements[index(family)].empty()) continue;
+        const std::string version = family == Family::ipv4 ? "4" : "6";
+        text += "  set server" + version + " { type ipv" + version +
+                "_addr; flags interval; elements = { " + elements[index(family)] + " }; }\n";
+    }
+    return text + "}\n";
 }
 
 std::string print_table(const TableSettings& settings) {

@@ -66,6 +66,9 @@ void note_table_message(const nlmsghdr& one, BaseChains& chains, TableEvents& ev
         events.pid = message->pid;
         return;
     }
+    const auto what = message->object;
+    events.rules_changed = events.rules_changed || what == TableObject::table ||
+                           what == TableObject::chain || what == TableObject::rule;
     if (chains.note(*message)) events.base_chain_deleted = true;
     if (message->table == table_name && message->family == NFPROTO_INET)
         note_ours(*message, events);

@@ -24,6 +24,7 @@ struct TableEvents {
     bool ours_changed = false;       ///< a chain or rule of it came or went
     bool base_chain_deleted = false; ///< anybody's: all that was held in the kernel has vanished
     bool lost = false;               ///< events were lost: check everything
+    bool rules_changed = false;      ///< anybody's: a chain or rule came or went
     std::string process; ///< who did the last of these; empty if the kernel does not say
     std::uint32_t pid = 0;
     std::optional<TableCounts> last_counts; ///< of our table, when deleted; if the kernel says

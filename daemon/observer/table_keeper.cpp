@@ -4,6 +4,7 @@
 #include "daemon/log.hpp"
 #include "daemon/observer/worker_pool.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ikefrag {
@@ -129,12 +130,9 @@ std::optional<std::string> TableKeeper::remove() {
 
 void TableKeeper::look() {
     const auto events = watch_.read();
-    if (!events.any()) {
-        rulesets_changed_ = true;
-        return;
-    }
+    if (events.rules_changed || events.lost) rulesets_changed_ = true;
+    if (!events.any()) return;
     if (events.last_counts) table_.keep_counts(*events.last_counts);
-    rulesets_changed_ = true;
     doubted_ = true;
     if (events.ours_deleted) present_ = false;
     if (events.base_chain_deleted && !leaving_) {
@@ -173,8 +171,9 @@ std::optional<TimePoint> TableKeeper::keep(TimePoint now) {
         rulesets_changed_ = true;
     if (rulesets_changed_ && now - probed_ >= probe_every) {
         probed_ = now;
-        rulesets_changed_ = false;
         conntrack_ = probe_conntrack();
+        rulesets_changed_ = std::ranges::any_of(
+            conntrack_.unread, [](const auto& text) { return text.starts_with("nftables: "); });
     }
     if (!doubted_) return std::nullopt;
     return repaired_ + repair_every;

@@ -225,6 +225,13 @@ TEST_CASE("table watch: others' business", "[kernel]") {
         const auto events = note(chains, {rule, generation("nft")});
         CHECK_FALSE(events.any());
         CHECK(events.process.empty());
+        CHECK(events.rules_changed); // but may drop fragments behind us
+    }
+    SECTION("the elements of its sets not even that, as often as they come and go") {
+        auto element = message(NFT_MSG_NEWSETELEM);
+        element.text(NFTA_SET_ELEM_LIST_TABLE, "other");
+        CHECK_FALSE(note(chains, {element, generation("crowdsec")}).rules_changed);
+        CHECK_FALSE(note(chains, {}).rules_changed);
     }
     SECTION("a table of our name in another family neither") {
         CHECK_FALSE(note(chains, {same_name, generation("nft")}).any());

@@ -199,15 +199,29 @@ TEST_CASE("table text: ports, protocols and limits go where they belong", "[kern
 
 TEST_CASE("table text: servers", "[kernel]") {
     auto settings = settings_of(Mode::guard);
-    CHECK(fill_servers(settings) == "flush set inet ikefragd server4\n"
-                                    "flush set inet ikefragd server6\n"
-                                    "add element inet ikefragd server4 { 203.0.113.5/32 }\n"
-                                    "add element inet ikefragd server6 { 2001:db8::5/128 }\n");
+    const auto filled = [&](const std::string& four, const std::string& six) {
+        const auto set = [](const char* version, const std::string& elements) {
+            return elements.empty()
+                       ? ""
+                       : std::string("  set server") + version + " { type ipv" + version +
+                             "_addr; flags interval; elements = { " + elements + " }; }\n";
+        };
+        return "flush set inet ikefragd server4\nflush set inet ikefragd server6\n"
+               "table inet ikefragd {\n" +
+               set("4", four) + set("6", six) + "}\n";
+    };
+    CHECK(fill_servers(settings) == filled("203.0.113.5/32", "2001:db8::5/128"));
+    settings.servers = {*parse_prefix("203.0.113.5"), *parse_prefix("10.0.0.5")};
+    CHECK(fill_servers(settings) == filled("203.0.113.5/32, 10.0.0.5/32", ""));
+    // Intervals of a set may not overlap.
+    settings.servers = {*parse_prefix("10.0.0.5"),
+                        *parse_prefix("10.0.0.0/24"),
+                        *parse_prefix("10.0.0.0/24"),
+                        *parse_prefix("10.0.0.0/16"),
+                        *parse_prefix("10.1.0.0/16")};
+    CHECK(fill_servers(settings) == filled("10.0.0.0/16, 10.1.0.0/16", ""));
     settings.servers.clear();
-    CHECK(fill_servers(settings) == "flush set inet ikefragd server4\n"
-                                    "flush set inet ikefragd server6\n"
-                                    "add element inet ikefragd server4 { 0.0.0.0/0 }\n"
-                                    "add element inet ikefragd server6 { ::/0 }\n");
+    CHECK(fill_servers(settings) == filled("0.0.0.0/0", "::/0"));
 }
 
 TEST_CASE("table text: stripping empties chains and takes sets away", "[kernel]") {
