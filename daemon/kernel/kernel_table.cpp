@@ -84,6 +84,7 @@ public:
     Result<TableApplied, TableError> reload(TableSettings settings);
     std::optional<TableError> run(const std::string& text);
     TableState check();
+    void count_from_now();
     std::optional<TableCounts> read_raw_counts();
     std::optional<TableCounts> read_counts();
     void forget_table();
@@ -95,7 +96,7 @@ public:
     TableCounts before{};  ///< in the kernel when we came, or 0 for a table of our own making
     TableCounts deleted{}; ///< of tables of ours that others deleted, `before` taken off
     TableCounts last{};    ///< as read last
-    bool loaded = false;
+    bool counting = false; ///< `before` is known
 
 private:
     Result<Found, TableError> look();
@@ -201,8 +202,7 @@ Result<TableApplied, TableError> KernelTable::State::apply() {
         const auto state = check();
         if (!state.present) return fail(TableError{state.fault});
         applied.adopted = true;
-        if (const auto counts = read_raw_counts(); counts && !loaded) before = *counts;
-        loaded = true;
+        if (!counting) count_from_now();
         return applied;
     }
     const auto found = look();
@@ -210,15 +210,20 @@ Result<TableApplied, TableError> KernelTable::State::apply() {
     applied.adopted = found->table;
     if (found->table) {
         if (found->seed) settings.seed = *found->seed;
-        if (const auto counts = read_raw_counts(); counts && !loaded) before = *counts;
+        if (!counting) count_from_now();
     } else {
         forget_table();
     }
     if (settings.seed == 0) settings.seed = random_seed();
     if (auto error = load(*found, applied)) return fail(*error);
-    loaded = true;
+    counting = true;
     remember_rules();
     return applied;
+}
+
+void KernelTable::State::count_from_now() {
+    before = read_raw_counts().value_or(TableCounts{});
+    counting = true;
 }
 
 Result<TableApplied, TableError> KernelTable::State::reload(TableSettings wanted) {
@@ -302,6 +307,8 @@ KernelTable::KernelTable(TableSettings settings, TableOwnership ownership)
     : state_(std::make_unique<State>(std::move(settings), ownership)) {}
 
 KernelTable::~KernelTable() = default;
+
+void KernelTable::count_from_now() { state_->count_from_now(); }
 
 Result<TableApplied, TableError> KernelTable::apply() { return state_->apply(); }
 

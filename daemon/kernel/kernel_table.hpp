@@ -56,6 +56,10 @@ public:
     KernelTable(const KernelTable&) = delete;
     KernelTable& operator=(const KernelTable&) = delete;
 
+    /// What a table that is there already has counted is not this daemon's. Before the first
+    /// apply(), and before queues are bound: from then on the old rules send packets to us.
+    void count_from_now();
+
     /// Loads the table: at start, and again when another tool removed or changed it. A table left
     /// by a killed daemon is adopted. Where it is only checked: says whether it is there.
     Result<TableApplied, TableError> apply();
@@ -82,7 +86,7 @@ public:
     /// What a table had counted when another tool deleted it (TableWatch tells).
     void keep_counts(const TableCounts& lost);
 
-    /// Packets by named counter before this daemon started, if a table was adopted.
+    /// Packets by named counter before count_from_now(), if a table was adopted.
     [[nodiscard]] const TableCounts& counts_before() const noexcept;
 
     [[nodiscard]] const TableSettings& settings() const noexcept;

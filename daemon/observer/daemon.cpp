@@ -71,6 +71,7 @@ void Daemon::start() {
     parts_.observer.set_policy(config_.policy);
     parts_.observer.start();
     parts_.tracker.set_live_since(started_);
+    parts_.table.count_from_now();
     if (policy().mode != Mode::observe) {
         parts_.pool.start(config_.policy);
         parts_.observer.watch_workers();

@@ -19,6 +19,8 @@ class TableKeeper {
 public:
     TableKeeper(const Policy& policy, const Settings& settings);
 
+    /// Before the queues are bound, which a table left by a killed daemon already sends packets to.
+    void count_from_now() { table_.count_from_now(); }
     /// Loads the table. Errors: why it cannot be.
     std::optional<std::string> load();
     /// Puts changed policy, settings or mode into the table in place. Errors: nothing has changed.

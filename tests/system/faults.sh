@@ -111,6 +111,20 @@ compare "queue full: what passed unseen is counted" "$(metric ikefrag_queue_unse
 says "queue full" 'found the queue or its socket full and passed unseen'
 ikefragd_stop
 
+# Killed, and started again while fragments come: the rules it left send them to the new queue before it has taken them over.
+by_the_rule() { in_ns fw nft list counter inet ikefragd queued 2> /dev/null | sed -n 's/.*packets \([0-9]*\) .*/\1/p'; }
+flows() { [ "$(by_the_rule)" -gt 2000 ]; }
+ikefragd_start guard
+lab_stop ikefragd KILL || true
+in_ns cli "$lab_source/packets.py" play "$LAB_DIR/heads.pcap" eth0 --rate 6000 --seconds 9 > /dev/null &
+flood=$!
+check "started again amid fragments: they pass by" lab_wait 15 flows
+ikefragd_run
+wait $flood
+lab_wait 10 metric_reaches ikefrag_held_packets -eq 0 || true
+sums_add_up "started again amid fragments"
+ikefragd_stop
+
 # peers.db on a full disk: the daemon says so and goes on.
 ikefragd_config guard
 lab_spawn ikefragd fw bash -c "mount -t tmpfs -o size=16k,mode=700 none '$LAB_DIR/state' && head -c 16k /dev/zero > '$LAB_DIR/state/fill';
