@@ -120,6 +120,44 @@ Diagnostics unkept_actions(const std::vector<config::WrittenRule>& written) {
     return notes;
 }
 
+bool asks_for_udp(const Match& match, PacketClass packet_class) {
+    return (!match.packet_class || *match.packet_class == packet_class) &&
+           (!match.protocol || *match.protocol == udp);
+}
+
+/// Tells of rules for UDP that the kernel table carries out otherwise in `exclusive`: of what is
+/// not IKE it lets ESP in UDP pass or drops it, by its ports alone, and drops the rest.
+Diagnostics udp_notes(const std::vector<config::WrittenRule>& written) {
+    Diagnostics notes;
+    const auto tell = [&](const config::WrittenRule& rule, const std::string& text) {
+        notes.push_back({rule.file,
+                         rule.position,
+                         "rule " + config::quote(rule.rule.name) + ": in mode exclusive the " +
+                             "kernel " + text,
+                         rule.source_line});
+    };
+    std::vector<std::size_t> narrow;
+    bool esp_decided = false;
+    for (std::size_t i = 0; i < written.size(); ++i) {
+        const auto& rule = written[i].rule;
+        const bool lets = rule.action != Action::drop || rule.dry_run;
+        if (lets && asks_for_udp(rule.match, PacketClass::other))
+            tell(written[i],
+                 "drops fragments of UDP that is neither IKE nor ESP; this rule does not let "
+                 "them through");
+        if (esp_decided || !asks_for_udp(rule.match, PacketClass::esp_in_udp)) continue;
+        if (tests_more_than_the_kernel(rule.match)) narrow.push_back(i);
+        esp_decided = lets || narrow.empty() || narrow.back() != i;
+        if (!lets) continue;
+        for (const auto index : narrow)
+            tell(written[index],
+                 std::string("decides fragments of ESP in UDP by their ports alone; this rule ") +
+                     (index == i ? "lets them through for everybody, whatever else it tests"
+                                 : "does not drop them, as another one lets them through"));
+    }
+    return notes;
+}
+
 } // namespace
 
 Result<Config, Diagnostics> parse_config(const TextFile& file, std::span<const TextFile> rules) {
@@ -163,6 +201,7 @@ Result<Config, Diagnostics> parse_config(const TextFile& file, std::span<const T
     if (!policy->rules.empty()) {
         auto others = other_protocols(policy->rules);
         for (auto& note : widened_rules(written_rules, others)) notes.push_back(std::move(note));
+        for (auto& note : udp_notes(written_rules)) notes.push_back(std::move(note));
         policy->allowed_protocols = std::move(others.allowed);
     }
     return Config{std::move(policy), std::move(written.settings), hash.text(), std::move(notes)};

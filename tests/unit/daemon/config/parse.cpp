@@ -514,7 +514,7 @@ TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]
         CAPTURE(test);
         CHECK_FALSE(notes(gre + ", " + test + " }\n").empty());
     }
-    // Not of UDP, which is queued and tested; nor where an earlier rule has decided for all.
+    // Not of IKE, which is queued and tested; nor where an earlier rule has decided for all.
     CHECK(notes("[[rule]]\nname = 'a'\naction = 'pass'\nmatch = { class = 'ike', peer = "
                 "['10.0.0.0/8'] }\n")
               .empty());
@@ -528,6 +528,49 @@ TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]
           "protocol alone; this rule does not drop them, as another one lets them through\n");
     CHECK(notes("[[rule]]\nname = 'w'\naction = 'leave'\nmatch = { peer = ['10.0.0.0/8'] }\n")
               .find("every protocol but UDP") != std::string::npos);
+}
+
+TEST_CASE("rules: told where the kernel drops or lets through UDP, whatever a rule says",
+          "[config]") {
+    const auto notes = [](const std::string& rules) {
+        std::string text;
+        for (const auto& note : sound("",
+                                      {
+                                          {"r", rules}
+        })
+                                    .notes)
+            text += first_line(note) + '\n';
+        return text;
+    };
+    const auto rule = [](const std::string& name, const std::string& action, const char* match) {
+        return "[[rule]]\nname = '" + name + "'\naction = '" + action + "'\nmatch = { " + match +
+               " }\n";
+    };
+    const auto esp = [](const std::string& what) {
+        return "in mode exclusive the kernel decides fragments of ESP in UDP by their ports "
+               "alone; this rule " +
+               what + '\n';
+    };
+    const char* const any = "class = 'esp_in_udp'";
+    const char* const some = "class = 'esp_in_udp', peer = ['10.0.0.0/8']";
+    CHECK(notes(rule("a", "leave", any)).empty());
+    CHECK(notes(rule("a", "drop", any)).empty());
+    CHECK(notes(rule("a", "drop", some)).empty());
+    CHECK(notes(rule("a", "drop", some) + rule("b", "drop", any)).empty());
+    CHECK(notes(rule("a", "leave", some)) ==
+          "r:1:1: rule \"a\": " + esp("lets them through for everybody, whatever else it tests"));
+    CHECK(notes(rule("a", "drop", some) + rule("b", "leave", any)) ==
+          "r:1:1: rule \"a\": " + esp("does not drop them, as another one lets them through"));
+    CHECK(notes(rule("a", "drop", any) + rule("b", "leave", "class = 'ike'")).empty());
+    // What is neither IKE nor ESP never passes.
+    const std::string other = "in mode exclusive the kernel drops fragments of UDP that is neither "
+                              "IKE nor ESP; this rule does not let them through\n";
+    CHECK(notes(rule("a", "leave", "class = 'other', protocol = 'udp'")) ==
+          "r:1:1: rule \"a\": " + other);
+    CHECK(notes(rule("a", "pass", "protocol = 'udp', direction = 'to_server'")).find(other) !=
+          std::string::npos);
+    CHECK(notes(rule("a", "drop", "class = 'other'")).empty());
+    CHECK(notes(rule("a", "leave", "protocol = 'gre'")).empty());
 }
 
 TEST_CASE("config: the shipped files are right and are what the package installs", "[config]") {
