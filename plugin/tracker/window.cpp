@@ -8,8 +8,8 @@ namespace ikefrag {
 
 namespace {
 
-/// So far is looked back for the request that follows a response. On the host of a busy server some
-/// hundred messages are on their way at once.
+/// So far is looked back for the request that follows a response, and ahead for the response that a
+/// request follows. On the host of a busy server some hundred messages are on their way at once.
 constexpr std::ptrdiff_t most_looked_at = 1024;
 
 const IkeHeader* version_2_header(const Item& item) noexcept {
@@ -34,8 +34,14 @@ bool follows(const Item& later_item, const Item& unstamped) noexcept {
 
 void ReorderWindow::add(Item item) {
     auto place = order_.end();
-    while (place != order_.begin() && std::prev(place)->order > item.time) --place;
+    // Under a flood of fragments copies are late by thousands of observations.
+    if (!order_.empty() && order_.back().order > item.time)
+        place = std::upper_bound(
+            order_.begin(), place, item.time, [](TimePoint time, const Waiting& waiting) {
+                return time < waiting.order;
+            });
     if (item.at_latest) {
+        ++unstamped_;
         const auto begin = place - std::min(most_looked_at, place - order_.begin());
         const auto later = std::find_if(begin, place, [&](const auto& waiting) {
             return follows(items_.at(waiting.item), item);
@@ -43,9 +49,10 @@ void ReorderWindow::add(Item item) {
         if (later != place) item.time = later->order;
         place = later;
     }
-    // Mostly nothing is behind it.
+    // Mostly nothing is behind it, or nothing that has no stamp.
     const auto time = item.time;
-    for (auto behind = place; behind != order_.end(); ++behind) {
+    auto left = unstamped_ == 0 ? 0 : std::min(most_looked_at, order_.end() - place);
+    for (auto behind = place; left > 0; ++behind, --left) {
         if (!follows(item, items_.at(behind->item))) continue;
         behind->order = items_.at(behind->item).time = time;
         place = std::rotate(place, behind, std::next(behind));
@@ -60,6 +67,7 @@ const Item* ReorderWindow::oldest(TimePoint until) const noexcept {
 }
 
 void ReorderWindow::remove_oldest() {
+    if (items_.at(order_.front().item).at_latest) --unstamped_;
     items_.destroy(order_.front().item);
     order_.pop_front();
 }

@@ -44,7 +44,8 @@ struct Item {
 /// Puts observations in the order of their time: they wait until nothing older can come. A response
 /// that bears no stamp (`at_latest`) comes before the request that could only follow it.
 ///
-/// Bounds: holds at most `max_items`; the oldest then leaves early
+/// Bounds: holds at most `max_items`; the oldest then leaves early. Work for an item: a binary
+/// search, a look at 1024 others, a shift of the places behind it.
 class ReorderWindow {
 public:
     static constexpr std::size_t max_items = 65'536;
@@ -62,6 +63,7 @@ private:
     };
     Slab<Item> items_;
     std::deque<Waiting> order_; ///< by `order`, equals as they came
+    std::size_t unstamped_ = 0; ///< of these
 };
 
 } // namespace ikefrag

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -95,4 +96,17 @@ TEST_CASE("window: what is not old enough waits; equals leave as they came", "[t
         {'d', 1ms, true, false, 0}
     };
     CHECK(order_of(sent, start + 1ms) == "abd");
+}
+
+TEST_CASE("window: what comes late does not walk through all that waits", "[tracker]") {
+    // Copies lag behind what a flood of fragments tells at once. Step by step each of them would
+    // take half a millisecond, and the watchdog end a daemon that reads 2048 in a turn.
+    ReorderWindow window;
+    for (std::uint32_t i = 0; i < 60'000; ++i)
+        window.add(item_of({'l', 1s + i * 1us, true, false, 1}));
+    const auto began = std::clock();
+    for (std::uint32_t i = 0; i < 2'048; ++i) window.add(item_of({'c', i * 1us, true, false, 0}));
+    CHECK(double(std::clock() - began) / CLOCKS_PER_SEC < 1);
+    REQUIRE(window.oldest_time());
+    CHECK(*window.oldest_time() == start);
 }
