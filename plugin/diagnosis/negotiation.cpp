@@ -98,7 +98,7 @@ std::string offered_text(const Handshake& handshake) {
     for (const auto& transform : handshake.offered)
         if (std::ranges::find(types, transform.type) == types.end())
             types.push_back(transform.type);
-    std::ranges::stable_partition(types, is_key_exchange);
+    std::stable_partition(types.begin(), types.end(), is_key_exchange);
     std::string text;
     for (const auto type : types) {
         std::size_t count = 0;

@@ -246,7 +246,7 @@ TEST_CASE("json: a set has what is missing of it, and what it began anew from", 
     auto h = handshake();
     FragmentSet set;
     set.total = 5;
-    for (const std::uint16_t number : {1, 2, 4}) set.present.add(number);
+    for (const auto number : {1u, 2u, 4u}) set.present.add(static_cast<std::uint16_t>(number));
     set.previous_total = 3;
     set.previous_largest_bytes = 1280;
     h.sets.edit().push_back(set);
