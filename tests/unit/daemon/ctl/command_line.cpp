@@ -187,8 +187,8 @@ TEST_CASE("ctl replay: JSON has the fixed keys in their order", "[ctl]") {
     const auto object = json::parse(ran.out).as_object();
     std::string keys;
     for (const auto& member : object) keys += (keys.empty() ? "" : " ") + std::string(member.key());
-    CHECK(keys == "format mode capture verdicts packets datagrams messages handshakes peers "
-                  "diagnoses");
+    CHECK(keys == "format mode capture verdicts packets datagrams messages transition handshakes "
+                  "peers diagnoses");
     CHECK(object.at("format") == 1);
     CHECK(object.at("mode") == "exclusive");
     const auto& capture = object.at("capture").as_object();
