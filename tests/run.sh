@@ -165,7 +165,9 @@ if [ $all = yes ]; then benches=benches; fi # nothing else would tell that one n
 step build-release 1200 bash -c "build release ikefragd ikefragctl $benches" && have_release=yes
 
 # System tests, in the order of their names; those with a line "# waits" in their head pass most of their time asleep and run
-# beside the others, told at the end. "# slow" puts a test under --all; "# limit N" is its time limit.
+# beside the others, told at the end; those with a line "# needs the unit tests" come after their build. "# slow" puts a
+# test under --all; "# limit N" is its time limit.
+needing=()
 system_tests() {
     local test name number=0 limit head waiting=()
     for test in $(grep -l '^# waits' tests/system/*.sh) tests/system/*.sh tests/system/*.py tests/check/readme.sh; do
@@ -175,6 +177,10 @@ system_tests() {
         head=$(head -n 15 "$test")
         if [ $all = no ] && grep -q '^# slow' <<< "$head"; then
             if [ "$only" != . ]; then echo "   ($name is slow: only with --all)"; fi
+            continue
+        fi
+        if grep -q '^# needs the unit tests' <<< "$head"; then
+            needing+=("$test")
             continue
         fi
         limit=$(sed -n 's/^# limit \([0-9]*\).*/\1/p' <<< "$head")
@@ -221,6 +227,9 @@ else
 fi
 wait
 tell_computing
+for test in "${needing[@]-}"; do
+    if [ -n "$test" ]; then LAB=${LAB_RUN}n step "$(basename "${test%.*}")" 180 "$test"; fi
+done
 
 if [ $all = yes ] && wanted gate-proofs && bash -c 'build release gate_proofs' > "$logs/build-gate-proofs.log" 2>&1; then
     step gate-proofs 600 build/release/tests/gate_proofs '[.slow]'

@@ -3,6 +3,7 @@
 # The HTML report in a real browser: no console error, every ladder and chart drawn, hostile text harmless, prints.
 # limit 180
 # slow (the browser)
+# needs the unit tests (one of them writes the hostile page)
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 name=report_browser
