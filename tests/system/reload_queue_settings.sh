@@ -12,7 +12,8 @@ lab_wait 5 grep -q listening "$LAB_DIR/sink.log"
 "$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 3000
 in_ns srv sysctl -qw net.ipv4.ipfrag_high_thresh=1000000000 # what passes unseen must not fill the server instead
 in_ns fw nft -f - << 'X'
-table inet judge { chain after { type filter hook postrouting priority 500; ip frag-off & 0x3fff == 0 accept
+table inet judge { chain after { type filter hook postrouting priority 500; meta nfproto ipv6 accept
+    ip frag-off & 0x3fff == 0 accept
     counter comment "all"
     meta mark 0x20 counter comment "0x20"
     meta mark 0x40 counter comment "0x40"
@@ -40,7 +41,7 @@ config() { # LENGTH FAIL-OPEN [MARK]
 number=1000
 stream() { # COUNT: so many datagrams in three fragments each, told in stream.log
     number=$((number + 1000))
-    lab_spawn stream cli "$lab_source/packets.py" fragments --id $number --count "$1" --size 4000 --pause 0.02
+    lab_spawn stream cli "$lab_source/packets.py" fragments --id $number --count "$1" --size 4000 --pause 0.015
 }
 sent() { sort "$LAB_DIR/stream.log"; }
 arrived() { grep -v listening "$LAB_DIR/sink.log" | sort | comm -12 - <(sent); }
@@ -51,7 +52,7 @@ change() {
     local words=$1
     shift
     config "$@"
-    stream 50
+    stream 70
     check "$words: a stream is under way" lab_wait 5 is_under_way
     check "$words: reload" ctl reload
     check "$words: the stream goes on behind it" lab_alive stream
@@ -70,6 +71,7 @@ overflow() {
     sleep 0.2
     waiting=$(kernel 3) passed=$(($(went_on) - went)) dropped=$(($(kernel 6) - dropped_before))
     kill -CONT "${lab_pids[ikefragd]}"
+    sleep 1.1 # the text of the metrics may be a second old
     check "$1: the daemon comes after" lab_wait 10 metric_reaches ikefrag_queue_waiting_packets -eq 0
     unseen=$((unseen + passed + dropped))
 }
