@@ -196,10 +196,11 @@ std::vector<std::size_t> takers_of(std::size_t index,
     return takers;
 }
 
-std::string place(const WrittenRule& written) {
-    return written.file + ':' + std::to_string(written.position.line) + ':' +
-           std::to_string(written.position.column);
+std::string place(const std::string& file, Position position) {
+    return file + ':' + std::to_string(position.line) + ':' + std::to_string(position.column);
 }
+
+std::string place(const WrittenRule& written) { return place(written.file, written.position); }
 
 /// The shipped rules are fallbacks: rules of one's own may take all that one of them would.
 bool is_overridden_default(const WrittenRule& later,
@@ -236,11 +237,11 @@ void check_server_overlap(const WrittenConfig& config, Reading& reading) {
     const auto& servers = config.policy.servers;
     for (std::size_t i = 0; i < servers.size(); ++i)
         for (std::size_t j = 0; j < i; ++j) {
+            const auto other = place(reading.file().name, config.servers[j]);
             if (!servers[i].name.empty() && servers[i].name == servers[j].name)
                 reading.mistake(config.server_names[i],
                                 "server " + quote(servers[i].name) +
-                                    " is defined twice, first in " + "line " +
-                                    std::to_string(config.servers[j].line));
+                                    " is defined twice, first at " + other);
             auto mine = servers[i].addresses;
             mine.insert(mine.end(), servers[i].inside.begin(), servers[i].inside.end());
             auto others = servers[j].addresses;
@@ -249,7 +250,7 @@ void check_server_overlap(const WrittenConfig& config, Reading& reading) {
                 if (overlaps_any(prefix, others)) {
                     reading.mistake(config.servers[i],
                                     "server " + quote(servers[i].name) + " overlaps server " +
-                                        quote(servers[j].name) + ": both have " +
+                                        quote(servers[j].name) + " (" + other + "): both have " +
                                         to_string(prefix));
                     break;
                 }
@@ -257,6 +258,11 @@ void check_server_overlap(const WrittenConfig& config, Reading& reading) {
 }
 
 } // namespace
+
+bool may_match(const Match& match, const Policy& policy, Family family) {
+    return family_is_possible(match, policy, family) &&
+           transition_is_possible(match, policy, family);
+}
 
 void check_config(const WrittenConfig& config, Reading& reading) {
     check_server_overlap(config, reading);

@@ -106,11 +106,23 @@ Diagnostics widened_rules(const std::vector<config::WrittenRule>& written,
     return notes;
 }
 
-/// Tells of rules whose action cannot be had.
-Diagnostics unkept_actions(const std::vector<config::WrittenRule>& written) {
+/// Whether there is anything of this IP version to protect: a server of it, or none configured.
+bool protects(const std::vector<Server>& servers, Family family) {
+    const auto is_of_it = [&](const Prefix& prefix) { return prefix.address.family == family; };
+    return servers.empty() || std::ranges::any_of(servers, [&](const Server& server) {
+               return std::ranges::any_of(server.addresses, is_of_it) ||
+                      std::ranges::any_of(server.inside, is_of_it);
+           });
+}
+
+/// Tells of rules whose action cannot be had, be it for a part of what they match.
+Diagnostics unkept_actions(const std::vector<config::WrittenRule>& written, const Policy& policy) {
     Diagnostics notes;
+    const bool expected = protects(policy.servers, Family::ipv6);
     for (const auto& one : written)
-        if (one.rule.action == Action::reassemble && one.rule.match.family == Family::ipv6)
+        if (one.rule.action == Action::reassemble &&
+            (expected || one.rule.match.family == Family::ipv6) &&
+            config::may_match(one.rule.match, policy, Family::ipv6))
             notes.push_back({one.file,
                              one.position,
                              "rule " + config::quote(one.rule.name) +
@@ -197,7 +209,7 @@ Result<Config, Diagnostics> parse_config(const TextFile& file, std::span<const T
     if (!diagnostics.empty()) return fail(std::move(diagnostics));
     auto policy = std::make_shared<Policy>(std::move(written.policy));
     for (const auto& rule : written_rules) policy->rules.push_back(rule.rule);
-    Diagnostics notes = unkept_actions(written_rules);
+    Diagnostics notes = unkept_actions(written_rules, *policy);
     if (!policy->rules.empty()) {
         auto others = other_protocols(policy->rules);
         for (auto& note : widened_rules(written_rules, others)) notes.push_back(std::move(note));

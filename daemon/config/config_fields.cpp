@@ -349,8 +349,10 @@ const std::vector<Field<Settings>>& control_fields() {
             "socket",
             &Settings::control_socket,
             max_socket_path,
-            "The socket ikefragctl talks to; it reads it here, in the installed file. Changed by "
-            "a restart only."),
+            "The socket ikefragctl talks to; it reads it here, in the installed file. Wherever "
+            "it lies it is 0660, of the group ikefragd. The unit lets the daemon write in "
+            "/run/ikefragd: for another directory it needs a drop-in with ReadWritePaths=. "
+            "Changed by a restart only."),
     };
     return fields;
 }

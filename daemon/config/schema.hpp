@@ -324,6 +324,10 @@ void read_rules_text(const TomlNode& document, std::vector<WrittenRule>& rules, 
 /// Names used twice, servers that overlap, limits that contradict each other or the queue.
 void check_config(const WrittenConfig& config, Reading& reading);
 
+/// Whether packets of this IP version can match, as far as family, peer, server and transition
+/// tell.
+[[nodiscard]] bool may_match(const Match& match, const Policy& policy, Family family);
+
 /// Rules that can never match, names used twice, servers there are none of.
 void check_rules(const std::vector<WrittenRule>& rules,
                  const Policy& policy,

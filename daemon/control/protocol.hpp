@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-/// What is spoken on the control socket (a Unix stream socket, mode 0660 root:ikefragd).
+/// What is spoken on the control socket (a Unix stream socket, 0660, group ikefragd).
 ///
 /// A client sends one JSON object on one line and gets one on one line; then the daemon closes.
 ///

@@ -120,6 +120,34 @@ void require(bool done, const std::string& path, const char* step) {
         throw std::system_error(errno, std::generic_category(), std::string(step) + ' ' + path);
 }
 
+/// What is made meanwhile has the mode its maker wants, whatever mask we were started with, and has
+/// it from the first moment on.
+class Mask {
+public:
+    explicit Mask(mode_t taken_away) : before_(::umask(taken_away)) {}
+    ~Mask() { ::umask(before_); }
+    Mask(const Mask&) = delete;
+    Mask& operator=(const Mask&) = delete;
+
+private:
+    mode_t before_;
+};
+
+/// Gives what we have just made to a group, where there is one of that name. Whoever is not root
+/// must be a member; else it stays our own group's, and that is told.
+void give(const std::string& path, const std::string& group) {
+    const auto* entry = ::getgrnam(group.c_str());
+    if (entry == nullptr) return;
+    struct stat status {};
+    require(::lstat(path.c_str(), &status) == 0, path, "look at");
+    // Nothing to do is the usual case where changing it is forbidden (the unit's filter of calls).
+    if (status.st_gid == entry->gr_gid ||
+        ::lchown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) == 0)
+        return;
+    require(::geteuid() != 0, path, "set the group of");
+    log_warning(path + " cannot be given to the group " + group + ": its members may not read it");
+}
+
 } // namespace
 
 class ControlServer::State : public std::enable_shared_from_this<State> {
@@ -129,21 +157,17 @@ public:
           acceptor_(io), pause_(io) {}
 
     void listen(asio::io_context& io, const std::string& group) {
-        take_place(io);
+        take_place(io, group);
         const Local::endpoint endpoint(path_);
         acceptor_.open(endpoint.protocol());
-        // The mode comes with the bind: nobody else can connect even for a moment.
-        const auto mask = ::umask(0117);
         ErrorCode error;
-        acceptor_.bind(endpoint, error);
-        ::umask(mask);
+        {
+            const Mask mask(0117);
+            acceptor_.bind(endpoint, error);
+        }
         errno = error.value();
         require(!error, path_, "make control socket");
-        const auto* entry = ::getgrnam(group.c_str());
-        if (entry != nullptr && ::geteuid() == 0)
-            require(::lchown(path_.c_str(), static_cast<uid_t>(-1), entry->gr_gid) == 0,
-                    path_,
-                    "set the group of");
+        give(path_, group);
         acceptor_.listen(static_cast<int>(max_control_clients));
         accept();
     }
@@ -158,10 +182,15 @@ public:
     }
 
 private:
-    void take_place(asio::io_context& io) {
+    static void make_directory(const std::string& path, const std::string& group) {
+        const Mask mask(0027);
+        if (::mkdir(path.c_str(), 0777) == 0) return give(path, group);
+        require(errno == EEXIST, path, "make directory");
+    }
+
+    void take_place(asio::io_context& io, const std::string& group) {
         const auto directory = path_.substr(0, path_.rfind('/'));
-        if (!directory.empty() && ::mkdir(directory.c_str(), 0755) != 0)
-            require(errno == EEXIST, directory, "make directory");
+        if (!directory.empty()) make_directory(directory, group);
         struct stat status {};
         if (::lstat(path_.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
         if (somebody_answers(io, path_)) {

@@ -30,8 +30,9 @@ class ControlServer {
 public:
     using Answer = std::function<ControlResult(const ControlRequest&, const Caller&)>;
 
-    /// Makes the socket, 0660, of `group` where there is such a group; its directory too, 0755. A
-    /// socket left by a dead daemon is replaced, one that a living daemon answers on is not.
+    /// Makes the socket, 0660, of `group` where there is such a group; where its directory is
+    /// missing that, too, 0750 of the same group. Neither depends on the mask. A socket left by a
+    /// dead daemon is replaced, one that a living daemon answers on is not.
     /// Errors: std::system_error naming the path.
     ControlServer(boost::asio::io_context& io,
                   std::string path,

@@ -23,9 +23,9 @@ std::string describe(const json::object& result) {
     const auto* enabled = result.if_contains("enabled");
     if (enabled == nullptr || *enabled != json::value(true))
         return "switched off: `ikefragctl capture on`, or enabled = true in [capture]\n";
-    return "switched on: " + shown(result, "ring_packets") + " packets kept since " +
-           shown_time(result, "oldest_packet") + ", " + shown(result, "files_written") +
-           " files written\n";
+    return "switched on: " + counted(result, "ring_packets", "packet") + " kept since " +
+           shown_time(result, "oldest_packet") + ", " + counted(result, "files_written", "file") +
+           " written\n";
 }
 
 ExitCode show(const Arguments& arguments, std::string_view action, const Terminal& terminal) {

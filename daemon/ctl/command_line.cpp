@@ -127,14 +127,97 @@ ExitCode run(const Command& command, const Arguments& arguments, Terminal& termi
     return code == ExitCode::ok ? ExitCode::failure : code;
 }
 
-std::string unknown_command(const std::string& word) {
-    std::vector<std::string_view> names;
-    for (const auto* command : commands())
-        names.push_back(command->name.substr(0, command->name.find(' ')));
-    const auto nearest = nearest_word(word, names);
-    return "there is no command '" + escape_terminal(word) + "'; " +
-           (nearest.empty() ? "`ikefragctl --help` lists them"
-                            : "did you mean " + std::string(nearest) + '?');
+/// The parser that was chosen last: of "rules check" that of `check`; the root where none was.
+const CLI::App& chosen_of(const CLI::App& root) {
+    const auto* app = &root;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return *app;
+}
+
+/// "rules check"; empty for the root.
+std::string name_of(const CLI::App& app) {
+    if (app.get_parent() == nullptr) return {};
+    auto name = name_of(*app.get_parent());
+    return name.empty() ? app.get_name() : name + ' ' + app.get_name();
+}
+
+/// "`ikefragctl rules --help` lists them"
+std::string help_lists(std::string_view name) {
+    return "`ikefragctl " + std::string(name) + (name.empty() ? "" : " ") + "--help` lists them";
+}
+
+/// The words that may follow a command's first ones; of the empty name: first words.
+std::vector<std::string_view> next_words(std::string_view name) {
+    std::vector<std::string_view> words;
+    for (const auto* command : commands()) {
+        auto rest = command->name;
+        if (!name.empty()) {
+            if (!rest.starts_with(name) || rest.substr(name.size(), 1) != " ") continue;
+            rest.remove_prefix(name.size() + 1);
+        }
+        words.push_back(rest.substr(0, rest.find(' ')));
+    }
+    return words;
+}
+
+/// "did you mean X?" where a word is near, else how to see all.
+std::string advice(const std::string& word,
+                   const std::vector<std::string_view>& words,
+                   std::string_view name,
+                   const std::string& before) {
+    const auto nearest = nearest_word(word, words);
+    return nearest.empty() ? help_lists(name)
+                           : "did you mean " + before + std::string(nearest) + '?';
+}
+
+/// A row of the command's own, or of those all commands have; null: none of that name.
+const Option* find_option(const Command* command, std::string_view name) {
+    const auto is_it = [&](const Option& option) { return option.name == name; };
+    for (const auto& options :
+         {command == nullptr ? std::span<const Option>() : command->options, common_options()})
+        if (const auto found = std::ranges::find_if(options, is_it); found != options.end())
+            return &*found;
+    return nullptr;
+}
+
+/// What to say of the first word that nobody takes.
+std::string unexpected(const std::string& word, const Command* command, const std::string& name) {
+    const auto quoted = '\'' + escape_terminal(word) + '\'';
+    if (word.starts_with('-')) {
+        std::vector<std::string_view> options;
+        if (command != nullptr)
+            for (const auto& option : command->options) options.push_back(option.name);
+        for (const auto& option : common_options()) options.push_back(option.name);
+        return "there is no option " + quoted + "; " + advice(word, options, name, "");
+    }
+    const auto words = next_words(name);
+    if (words.empty())
+        return quoted + " is a word too many; `ikefragctl " + name + " --help` tells what it takes";
+    const auto before = name.empty() ? name : name + ' ';
+    return "there is no command '" + before + quoted.substr(1) + "; " +
+           advice(word, words, name, before);
+}
+
+/// A mistake of the command line in words: the parser's own are for programmers.
+std::string words_of(const CLI::ParseError& mistake, const CLI::App& root) {
+    const auto name = name_of(chosen_of(root));
+    const auto found = std::ranges::find(commands(), name, &Command::name);
+    const Command* command = found == commands().end() ? nullptr : *found;
+    if (dynamic_cast<const CLI::ExtrasError*>(&mistake) != nullptr)
+        if (const auto left = root.remaining(true); !left.empty())
+            return unexpected(left.front(), command, name);
+    const std::string text = mistake.what();
+    const auto subject = text.substr(0, text.find_first_of(": "));
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&mistake) != nullptr) {
+        const auto* option = find_option(command, subject);
+        return option == nullptr ? name + " takes one " + subject
+                                 : subject + ": " + std::string(option->value) + " is missing";
+    }
+    if (dynamic_cast<const CLI::RequiredError*>(&mistake) != nullptr && command != nullptr)
+        for (const auto& positional : command->positionals)
+            if (positional.name == subject)
+                return name + ": " + subject + " is missing: " + std::string(positional.help);
+    return escape_terminal(text);
 }
 
 /// One command's parser and what it fills in.
@@ -177,7 +260,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
             return static_cast<int>(run(*command, all, terminal));
         }
         // No command, or only the first word of one.
-        terminal.complain("a command is missing; `ikefragctl --help` lists them");
+        terminal.complain("a command is missing; " + help_lists(name_of(chosen_of(root))));
         return static_cast<int>(ExitCode::usage);
     } catch (const CLI::Success& success) {
         terminal.write(dynamic_cast<const CLI::CallForVersion*>(&success) != nullptr
@@ -190,16 +273,12 @@ int run_command_line(const std::vector<std::string>& arguments, std::FILE* out, 
             // Monitoring takes 2 for "critical": a mistake on its command line is "unknown".
             Health health;
             health.state = State::unknown;
-            health.remarks.push_back(escape_terminal(mistake.what()));
+            health.remarks.push_back(words_of(mistake, root));
             terminal.write(line_of(health) + '\n');
             (void)terminal.flush();
             return static_cast<int>(health.state);
         }
-        const auto left = root.remaining(true);
-        if (chosen.empty() && !left.empty() && !left.front().starts_with('-'))
-            terminal.complain(unknown_command(left.front()));
-        else
-            terminal.complain(escape_terminal(mistake.what()));
+        terminal.complain(words_of(mistake, root));
         return static_cast<int>(ExitCode::usage);
     } catch (const std::system_error& error) {
         terminal.complain(escape_terminal(error.what()));

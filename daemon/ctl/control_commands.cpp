@@ -33,8 +33,9 @@ ExitCode reload(const Arguments& arguments, Terminal& terminal) {
         terminal.write(json::serialize(*result) + '\n');
         return ExitCode::ok;
     }
-    terminal.say("reloaded: " + shown(*result, "rules") + " rules, " + shown(*result, "servers") +
-                 " servers, configuration " + shown(*result, "hash") + '\n');
+    terminal.say("reloaded: " + counted(*result, "rules", "rule") + ", " +
+                 counted(*result, "servers", "server") + ", configuration " +
+                 shown(*result, "hash") + '\n');
     if (const auto* notes = result->if_contains("notes"); notes != nullptr && notes->is_array())
         for (const auto& note : notes->get_array()) terminal.say("note: " + shown(note) + '\n');
     return ExitCode::ok;

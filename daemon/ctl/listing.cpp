@@ -97,10 +97,9 @@ std::string shown_time(const json::object& object, std::string_view key) {
     return text;
 }
 
-std::string counted(std::uint64_t count, std::string_view noun) {
-    std::string text = std::to_string(count) + ' ' + std::string(noun);
-    if (count != 1) text += 's';
-    return text;
+std::string counted(const json::object& object, std::string_view key, std::string_view noun) {
+    const auto count = shown(object, key);
+    return count + ' ' + std::string(noun) + (count == "1" ? "" : "s");
 }
 
 std::string

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "daemon/counted.hpp"
+
 #include <boost/json/fwd.hpp>
 
 #include <cstddef>
@@ -28,7 +30,9 @@ list_diagnoses(const boost::json::array& diagnoses, const Terminal& terminal, st
 [[nodiscard]] std::string shown(const boost::json::value& value);
 /// "2026-11-23 08:00:01" of an RFC 3339 text.
 [[nodiscard]] std::string shown_time(const boost::json::object& object, std::string_view key);
-/// "1 packet", "2 packets".
-[[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
+/// A member that is a number, with its noun: "1 rule".
+[[nodiscard]] std::string
+counted(const boost::json::object& object, std::string_view key, std::string_view noun);
+using ikefrag::counted;
 
 } // namespace ikefrag::ctl

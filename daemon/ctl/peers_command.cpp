@@ -37,7 +37,7 @@ ExitCode list(const Arguments& arguments, Terminal& terminal) {
     else if (arguments.has("--csv")) {
         terminal.write(peers_csv(peers));
         if (is_cut)
-            terminal.complain(shown(*result, "more") + " more peers are not listed (--limit)");
+            terminal.complain(counted(*result, "more", "more peer") + " not listed (--limit)");
     } else {
         terminal.say(list_peers(peers, terminal, peers.size()));
         if (is_cut) terminal.say("  … and " + shown(*result, "more") + " more (--limit)\n");

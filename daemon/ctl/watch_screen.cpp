@@ -87,8 +87,8 @@ std::string head(const Look& look, const Look* before, unsigned seconds, const T
     }
     const auto& handshakes = inner(status, "handshakes");
     text += "\nhandshakes " + shown(handshakes, "in_progress") + " in progress, " +
-            shown(handshakes, "known") + " known; " + shown(status, "peers") + " peers; copies " +
-            shown(inner(status, "copies"), "read") + " read, " +
+            shown(handshakes, "known") + " known; " + counted(status, "peers", "peer") +
+            "; copies " + shown(inner(status, "copies"), "read") + " read, " +
             shown(inner(status, "copies"), "lost") + " lost\n";
     return text;
 }

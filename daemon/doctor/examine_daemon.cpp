@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/counted.hpp"
 #include "daemon/doctor/examine.hpp"
 #include "daemon/escape.hpp"
 
@@ -31,11 +32,11 @@ void examine_config(const HostFacts& facts, Rows& rows) {
                         facts.config_path + " does not exist: defaults apply",
                         "install the package's ikefragd.toml there"});
     else if (!facts.config)
-        rows.push_back({"config",
-                        Standing::wrong,
-                        facts.config_path + " or its rules have " +
-                            std::to_string(facts.config_mistakes) + " mistakes",
-                        "ikefragd --check --config " + facts.config_path + " shows each place"});
+        rows.push_back(
+            {"config",
+             Standing::wrong,
+             facts.config_path + " or its rules have " + counted(facts.config_mistakes, "mistake"),
+             "ikefragd --check --config " + facts.config_path + " shows each place"});
     else if (facts.daemon && facts.daemon->config_hash != facts.config->hash)
         rows.push_back({"config",
                         Standing::warning,
@@ -52,9 +53,9 @@ void examine_config(const HostFacts& facts, Rows& rows) {
     } else
         rows.push_back({"config",
                         Standing::good,
-                        std::to_string(facts.config->policy->rules.size()) + " rules, " +
-                            std::to_string(facts.config->policy->servers.size()) +
-                            " servers, no mistakes",
+                        counted(facts.config->policy->rules.size(), "rule") + ", " +
+                            counted(facts.config->policy->servers.size(), "server") +
+                            ", no mistakes",
                         ""});
 }
 

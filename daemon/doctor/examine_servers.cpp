@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/counted.hpp"
 #include "daemon/doctor/examine.hpp"
 #include "daemon/escape.hpp"
 
@@ -111,10 +112,8 @@ void examine_servers(const HostFacts& facts, Rows& rows) {
                         "no server is configured: every IKE responder counts as one",
                         propose_servers(facts)});
     } else {
-        rows.push_back({"servers",
-                        Standing::good,
-                        std::to_string(servers.size()) + " servers configured",
-                        ""});
+        rows.push_back(
+            {"servers", Standing::good, counted(servers.size(), "server") + " configured", ""});
     }
     for (const auto& forwarding : facts.forwardings) {
         const auto server = facts.config->policy->server_of(forwarding.outside ? *forwarding.outside

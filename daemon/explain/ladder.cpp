@@ -98,7 +98,10 @@ std::string note_of(const MessageRecord& message) {
             std::to_string(message.first_fragment_bytes) + " octets");
     }
     if (refused) add("refused: " + std::string(to_string(message.reason)));
-    if (const auto says = notifies_text(message); !says.empty()) add(says);
+    if (message.role == Role::request && message.notes.has(Note::cookie))
+        add("with the cookie");
+    else if (const auto says = notifies_text(message); !says.empty())
+        add(says);
     const bool init = message.exchange.version == 2 && message.exchange.type == 34;
     if (init && message.notes.has(Note::sa))
         add(message.notes.has(Note::fragmentation_supported) ? "offers IKE fragmentation"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/counted.hpp"
 #include "daemon/escape.hpp"
 #include "daemon/explain/explain.hpp"
 #include "daemon/timestamp.hpp"
@@ -134,8 +135,7 @@ std::string ladder_text(const Attempt& attempt, const ExplainOptions& options) {
             escape_terminal(shown_text(words, handshake.server.address, options.mask)) + "\n";
     }
     if (handshake.messages_forgotten > 0)
-        text +=
-            "  (" + std::to_string(handshake.messages_forgotten) + " messages more are not kept)\n";
+        text += "  (" + counted(handshake.messages_forgotten, "more message") + " not kept)\n";
     return text;
 }
 

@@ -3,6 +3,7 @@
 
 #include "daemon/asio.hpp"
 #include "daemon/clock.hpp"
+#include "daemon/counted.hpp"
 #include "daemon/events/event_writer.hpp"
 #include "daemon/kernel/links.hpp"
 #include "daemon/log.hpp"
@@ -87,8 +88,8 @@ void Daemon::start() {
     wait_for_table();
     housekeep();
     const auto text = "mode " + std::string(to_string(policy().mode)) + ", " +
-                      std::to_string(policy().servers.size()) + " servers, " +
-                      std::to_string(policy().rules.size()) + " rules";
+                      counted(policy().servers.size(), "server") + ", " +
+                      counted(policy().rules.size(), "rule");
     log_info("ikefragd " IKEFRAG_VERSION " runs: " + text);
     parts_.events.daemon_changed("start", true, text, started_);
     tell_service_manager("READY=1");
@@ -159,8 +160,8 @@ void Daemon::feed_watchdog(TimePoint now) {
     std::uint64_t held = 0;
     for (const auto& queue : parts_.pool.totals()) held += queue.held_packets;
     tell_service_manager("WATCHDOG=1\nSTATUS=mode " + std::string(to_string(policy().mode)) + ", " +
-                         std::to_string(parts_.tracker.handshakes_in_progress()) +
-                         " handshakes in progress, " + std::to_string(held) + " fragments held");
+                         counted(parts_.tracker.handshakes_in_progress(), "handshake") +
+                         " in progress, " + counted(held, "fragment") + " held");
 }
 
 /// A worker whose socket broke is replaced; what it held is gone with its queue.
@@ -324,8 +325,8 @@ Result<Reloaded, ReloadFault> Daemon::reload() {
     reload_fault_.clear();
     std::string text;
     if (result) {
-        text = std::to_string(result->rules) + " rules, " + std::to_string(result->servers) +
-               " servers, mode " + std::string(to_string(result->mode));
+        text = counted(result->rules, "rule") + ", " + counted(result->servers, "server") +
+               ", mode " + std::string(to_string(result->mode));
         for (const auto& note : result->notes) text += "; " + note;
         log_info("configuration read again: " + text);
     } else {

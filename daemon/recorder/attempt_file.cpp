@@ -3,6 +3,7 @@
 
 #include "daemon/capture/link.hpp"
 #include "daemon/capture/pcapng_writer.hpp"
+#include "daemon/counted.hpp"
 #include "daemon/escape.hpp"
 #include "daemon/explain/explain.hpp"
 #include "daemon/timestamp.hpp"
@@ -94,7 +95,7 @@ std::string attempt_file(const Handshake& attempt,
         size += packets[kept++].bytes.size() + block_bytes;
     auto comment = comment_of(attempt, cause, server_name, mask);
     if (kept < packets.size())
-        comment += std::to_string(packets.size() - kept) + " later packets did not fit.\n";
+        comment += counted(packets.size() - kept, "later packet") + " did not fit.\n";
     if (mask) comment += "Clients' addresses are shortened; IKE itself is as it was.\n";
     comment.resize(std::min(comment.size(), comment_room / 2));
     const auto clients = mask ? clients_of(attempt) : std::vector<IpAddress>();

@@ -171,7 +171,7 @@ void find_set_shrunk(const Scene& scene, Drafts& out) {
         auto& draft = out.add("D14", side(set.direction), confidence_of(view, Confidence::high))
                           .with("sender", side_word(set.direction))
                           .with("exchange", exchange_text(set.exchange))
-                          .with("before", std::to_string(set.previous_total))
+                          .with("before", pieces_text(set.previous_total, set.transport))
                           .with("before_size", std::to_string(set.previous_largest_bytes))
                           .with("total", std::to_string(set.total))
                           .with("size", std::to_string(set.largest_bytes))
@@ -198,7 +198,7 @@ void find_late_switch(const Scene& scene, Drafts& out) {
                 out.add("D15", side(piece->direction), confidence_of(view, Confidence::high))
                     .with("sender", side_word(piece->direction))
                     .with("exchange", exchange_text(piece->exchange))
-                    .with("kind", std::string(transport_text(piece->transport)))
+                    .with("kind", transport_text(piece->transport))
                     .with("delay", seconds_text(piece->time - plain->time));
             cite(draft, *plain, view);
             cite(draft, *piece, view);

@@ -178,7 +178,7 @@ constexpr Diagnosis rows[] = {
         warning,
         server_or_client_network,
         "the server's fragmented answer leaves us complete, the client keeps asking",
-        "{server} answered {exchange} with {pieces} {kind} ({size} octets), all {passed}, yet "
+        "{server} answered {exchange} with {pieces} ({size} octets), all {passed}, yet "
         "{client} repeated its request {count} after that ({times}): the answer's fragments die"
         " between this firewall and the client.",
         "Make the answer's packets smaller. Server: {server_fix}",
@@ -231,7 +231,7 @@ constexpr Diagnosis rows[] = {
         info,
         client_or_server,
         "the sender fell back to smaller IKE fragments",
-        "The {sender} sent {exchange} first as {before} IKE fragments of up to {before_size} "
+        "The {sender} sent {exchange} first as {before} of up to {before_size} "
         "octets, then as {total} of up to {size}: the path MTU lies between the two sizes.",
         "Nothing to do; setting the smaller size saves the first try. {sender_size}",
         "Same message ID, larger total, smaller pieces (RFC 7383 section 2.5.2).",
@@ -254,7 +254,7 @@ constexpr Diagnosis rows[] = {
         warning,
         server_or_client,
         "more or larger IKE fragments than the receiver takes",
-        "{exchange} of {client} arrived complete as {total} fragments, {size} octets together, "
+        "{exchange} of {client} arrived complete as {pieces}, {size} octets together, "
         "and {server} stays silent: that is beyond what some receivers take ({limits}).",
         "Raise the receiver's limit (strongSwan: charon.max_packet = {room} in strongswan.conf,"
         " then swanctl --reload-settings; libreswan: at most 32 fragments), or fewer, larger "
@@ -434,7 +434,7 @@ constexpr Diagnosis rows[] = {
         "malicious or damaged IP fragments",
         "{source} sent fragments to {destination} that no honest sender makes: {detail} "
         "({count}).",
-        "They were refused. If the source is a client of yours, a broken device on its path "
+        "They were {done}. If the source is a client of yours, a broken device on its path "
         "cuts fragments wrongly; else block the source.",
         "Overlapping fragments, a tiny first fragment, two different ends, more than the limits"
         " allow, lengths past 65535.",

@@ -60,8 +60,7 @@ void append_way(std::string& text,
                 const FragmentSet* set,
                 const std::vector<const MessageRecord*>& messages) {
     if (set != nullptr) {
-        text.append(std::to_string(set->total)).append(" ");
-        text.append(transport_text(set->transport)).append(", ");
+        text.append(pieces_text(std::max(set->total, set->seen), set->transport)).append(", ");
         text.append(std::to_string(set->bytes)).append(" octets");
         return;
     }
@@ -72,7 +71,7 @@ void append_way(std::string& text,
         return;
     }
     if ((*message)->ip_fragments > 0)
-        text.append(std::to_string((*message)->ip_fragments)).append(" IP fragments, ");
+        text.append(pieces_text((*message)->ip_fragments, Transport::ip)).append(", ");
     text.append(std::to_string((*message)->message_bytes)).append(" octets");
 }
 

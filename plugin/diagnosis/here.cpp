@@ -52,6 +52,7 @@ void find_refused(const Scene& scene, Drafts& out) {
                     .with("destination",
                           first.direction == Direction::to_server ? view.server() : view.client())
                     .with("detail", std::string(attack_text(first.reason)))
+                    .with("done", std::string(done_text(first.refused)))
                     .with("count", count_text(attacks.size()));
             cite(draft, attacks, view.start);
         }

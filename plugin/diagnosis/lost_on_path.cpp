@@ -181,17 +181,15 @@ void find_lost_answer(const Scene& scene, Drafts& out) {
             return message->left_time.has_value();
         });
         const auto& handshake = view.handshake;
-        const auto pieces = by_ike ? step.answer_set->total : answer->ip_fragments;
         auto& draft =
             out.add("D10",
                     by_ike ? Actor::client_network : Actor::server,
                     confidence_of(view,
                                   left || late.size() > 2 ? Confidence::high : Confidence::medium))
                 .with("exchange", exchange_text(step.exchange))
-                .with("pieces", std::to_string(pieces))
-                .with("kind",
-                      std::string(
-                          transport_text(by_ike ? step.answer_set->transport : Transport::ip)))
+                .with("pieces",
+                      by_ike ? pieces_text(step.answer_set->total, step.answer_set->transport)
+                             : pieces_text(answer->ip_fragments, Transport::ip))
                 .with("size",
                       std::to_string(by_ike ? step.answer_set->bytes : answer->message_bytes))
                 .with("passed", left ? "seen leaving this firewall" : "passed on by this firewall")

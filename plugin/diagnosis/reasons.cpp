@@ -58,9 +58,13 @@ std::string_view attack_text(Reason reason) noexcept {
     case Reason::header_chain: return "the IPv6 header chain is not allowed";
     case Reason::ip_options: return "the IP options are not allowed";
     case Reason::ike_malformed: return "they are no IKE message";
-    case Reason::poisoned: return "they belong to a datagram that was refused";
-    default: return "they were refused";
+    case Reason::poisoned: return "they belong to a datagram that was found bad";
+    default: return "they are not in order";
     }
+}
+
+std::string_view done_text(bool enforced) noexcept {
+    return enforced ? "refused" : "let through (mode observe, or a rule's dry_run)";
 }
 
 std::string limit_hint(Reason reason) {

@@ -17,6 +17,8 @@ namespace ikefrag {
 /// What happened, as part of a sentence.
 [[nodiscard]] std::string_view limit_text(Reason reason) noexcept;
 [[nodiscard]] std::string_view attack_text(Reason reason) noexcept;
+/// What became of an attack's fragments: "refused".
+[[nodiscard]] std::string_view done_text(bool enforced) noexcept;
 /// What to change in the configuration.
 [[nodiscard]] std::string limit_hint(Reason reason);
 

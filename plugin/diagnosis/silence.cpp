@@ -30,12 +30,12 @@ void cite(Draft& draft, const Step& step, TimePoint start) {
 
 std::string how_text(const Step& step) {
     if (step.set != nullptr && step.set->complete)
-        return std::to_string(step.set->total) + "/" + std::to_string(step.set->total) + " " +
-               std::string(transport_text(step.set->transport)) + ", " +
+        return std::to_string(step.set->total) + "/" +
+               pieces_text(step.set->total, step.set->transport) + ", " +
                std::to_string(step.set->bytes) + " octets";
     const auto& best = step.best();
     auto size = std::to_string(best.message_bytes) + " octets";
-    if (best.ip_fragments > 0) return std::to_string(best.ip_fragments) + " IP fragments, " + size;
+    if (best.ip_fragments > 0) return pieces_text(best.ip_fragments, Transport::ip) + ", " + size;
     return size;
 }
 
@@ -224,15 +224,15 @@ void find_unanswered(const Scene& scene, Drafts& out) {
     if (!limits.empty()) {
         const bool by_ike = step->set != nullptr && step->set->complete;
         const auto bytes = by_ike ? step->set->bytes : step->best().message_bytes;
-        auto& draft =
-            out.add("D16", Actor::server, confidence_of(view, Confidence::medium))
-                .with("exchange", exchange_text(step->exchange))
-                .with("total",
-                      std::to_string(by_ike ? step->set->total : step->best().ip_fragments))
-                .with("size", std::to_string(bytes))
-                .with("limits", limits)
-                .with("room", std::to_string((bytes / 10000 + 1) * 20000))
-                .with("mtu", "1400");
+        auto& draft = out.add("D16", Actor::server, confidence_of(view, Confidence::medium))
+                          .with("exchange", exchange_text(step->exchange))
+                          .with("pieces",
+                                by_ike ? pieces_text(step->set->total, step->set->transport)
+                                       : pieces_text(step->best().ip_fragments, Transport::ip))
+                          .with("size", std::to_string(bytes))
+                          .with("limits", limits)
+                          .with("room", std::to_string((bytes / 10000 + 1) * 20000))
+                          .with("mtu", "1400");
         cite(draft, *step, view.start);
     }
     auto& draft = out.add("D07",

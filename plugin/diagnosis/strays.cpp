@@ -25,7 +25,7 @@ const Diagnosis* diagnosis_of(const DatagramLost& lost, const Policy& policy) {
 std::string lost_text(const DatagramLost& lost) {
     return number_text(lost.fragments, "IP fragment") + " from " + to_string(lost.source) + " to " +
            to_string(lost.destination) + ", id " + std::to_string(lost.id) + ", " +
-           std::to_string(lost.bytes) + " octets: " + std::string(to_string(lost.reason)) +
+           number_text(lost.bytes, "octet") + ": " + std::string(to_string(lost.reason)) +
            (lost.enforced ? "" : " (let through: not enforced)");
 }
 
@@ -41,6 +41,7 @@ void word(Finding& finding, const DatagramLost& lost, std::size_t count) {
         if (name == "count") return count_text(count);
         if (name == "times") return "last reason: " + std::string(to_string(lost.reason));
         if (name == "hint") return limit_hint(lost.reason);
+        if (name == "done") return std::string(done_text(lost.enforced));
         return {};
     };
     const auto append_value = [&](std::string& out, std::string_view name) {

@@ -117,25 +117,43 @@ std::string exchange_text(const Exchange& exchange) {
     return text;
 }
 
-std::string_view transport_text(Transport transport) noexcept {
+namespace {
+
+std::string_view piece_of(Transport transport) noexcept {
     switch (transport) {
-    case Transport::whole: return "one packet";
-    case Transport::ip: return "IP fragments";
-    case Transport::skf: return "IKE fragments";
-    case Transport::v1: return "IKEv1 fragments";
-    case Transport::cisco: return "Cisco's own fragments";
+    case Transport::whole: return "packet";
+    case Transport::ip: return "IP fragment";
+    case Transport::skf: return "IKE fragment";
+    case Transport::v1: return "IKEv1 fragment";
+    case Transport::cisco: return "Cisco fragment";
     }
     return "";
 }
 
+} // namespace
+
+std::string transport_text(Transport transport) {
+    return transport == Transport::whole ? "one packet" : std::string(piece_of(transport)) + "s";
+}
+
+std::string pieces_text(std::size_t count, Transport transport) {
+    return count == 0 ? transport_text(Transport::whole) : number_text(count, piece_of(transport));
+}
+
 namespace {
 
+/// Whether its clear notifies say something: an answer's do, and errors. A cookie that a request
+/// brings back is what it was asked for.
+bool says_something(const MessageRecord& message) noexcept {
+    return message.role == Role::response || message.error_notify != 0;
+}
+
 /// How its IP fragments came; empty for a message in one packet.
-std::string pieces_text(const MessageRecord& message) {
+std::string arrival_text(const MessageRecord& message) {
     if (message.complete && message.ip_fragments == 0) return {};
     const auto first = std::to_string(message.first_fragment_bytes) + " octets";
     if (message.complete)
-        return ", in " + std::to_string(message.ip_fragments) + " IP fragments (first " + first +
+        return ", in " + pieces_text(message.ip_fragments, Transport::ip) + " (first " + first +
                ")";
     if (!message.first_seen) return ", only trailing IP fragments came";
     // Refused for what it is, not for what is missing.
@@ -161,12 +179,13 @@ std::string evidence_text(const MessageRecord& message, TimePoint start) {
         append(text += ", ", message.message_bytes);
         text += " octets";
     }
-    text += pieces_text(message);
+    text += arrival_text(message);
     if (message.refused)
         text += ", dropped by this firewall (" + std::string(to_string(message.reason)) + ")";
     if (message.left_time)
         text += ", left this firewall after " + seconds_text(*message.left_time - message.time);
-    if (const auto says = notifies_text(message); !says.empty()) text += ", says " + says;
+    if (const auto says = notifies_text(message); !says.empty() && says_something(message))
+        text += ", says " + says;
     if (message.retransmit) text += ", a repeat";
     return text;
 }
@@ -196,9 +215,9 @@ std::string evidence_text(const FragmentSet& set, TimePoint start) {
     auto text = offset_text(set.first_time, start) +
                 (set.direction == Direction::to_server ? " to server: " : " to client: ") +
                 exchange_text(set.exchange) + " " + std::string(to_string(set.role)) + " in " +
-                std::string(transport_text(set.transport)) + ": " + std::to_string(set.seen) +
-                " of " + (set.total == 0 ? "?" : std::to_string(set.total)) +
-                " seen, largest packet " + std::to_string(set.largest_bytes) + " octets";
+                transport_text(set.transport) + ": " + std::to_string(set.seen) + " of " +
+                (set.total == 0 ? "?" : std::to_string(set.total)) + " seen, largest packet " +
+                std::to_string(set.largest_bytes) + " octets";
     if (!set.complete && !set.is_too_large()) text += ", missing " + missing_text(set);
     if (set.attempts > 1) text += ", sent " + count_text(set.attempts);
     text += ", last piece at " + offset_text(set.last_time, start);

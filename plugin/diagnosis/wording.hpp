@@ -27,7 +27,9 @@ namespace ikefrag {
 /// "IKE_AUTH", with its number where that tells rounds apart: "IKE_AUTH 3".
 [[nodiscard]] std::string exchange_text(const Exchange& exchange);
 /// "IP fragments", "IKE fragments", …
-[[nodiscard]] std::string_view transport_text(Transport transport) noexcept;
+[[nodiscard]] std::string transport_text(Transport transport);
+/// "1 IKE fragment", "3 IP fragments"; "one packet" where there are none.
+[[nodiscard]] std::string pieces_text(std::size_t count, Transport transport);
 
 /// One line of evidence: when, where to, what, how large, how it came.
 [[nodiscard]] std::string evidence_text(const MessageRecord& message, TimePoint start);

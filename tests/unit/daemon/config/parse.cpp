@@ -135,12 +135,12 @@ TEST_CASE("config: every mistake names its place, what was found and what was ex
          "            ^\n"                                                           },
         {"a server name twice",
          "[[server]]\nname = 'v'\naddresses = ['203.0.113.5']\n"
-         "[[server]]\nname = 'v'\naddresses = ['203.0.113.6']\n",         "c.toml:5:8: server \"v\" is defined twice, first in line 1\n"
+         "[[server]]\nname = 'v'\naddresses = ['203.0.113.6']\n",         "c.toml:5:8: server \"v\" is defined twice, first at c.toml:1:1\n"
          "    name = 'v'\n"
          "           ^\n"                            },
         {"servers that overlap",
          "[[server]]\nname = 'a'\naddresses = ['203.0.113.0/24']\n"
-         "[[server]]\nname = 'b'\naddresses = ['203.0.113.6']\n",         "c.toml:4:1: server \"b\" overlaps server \"a\": both have 203.0.113.6/32\n"
+         "[[server]]\nname = 'b'\naddresses = ['203.0.113.6']\n",         "c.toml:4:1: server \"b\" overlaps server \"a\" (c.toml:1:1): both have 203.0.113.6/32\n"
          "    [[server]]\n"
          "    ^\n"                                   },
         {"the reserved server name",
@@ -497,10 +497,6 @@ TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]
             text += first_line(note) + '\n';
         return text;
     };
-    CHECK(notes("[[rule]]\nname = 'a'\naction = 'reassemble'\nmatch = { class = 'ike', family = "
-                "'ipv6' }\n") ==
-          "r:1:1: rule \"a\": IPv6 cannot be reassembled on the way; it is passed, fragments first "
-          "to last\n");
     const std::string gre = "[[rule]]\nname = 'g'\naction = 'leave'\nmatch = { protocol = 'gre'";
     CHECK(notes(gre + " }\n").empty());
     CHECK(notes(gre + ", peer = ['10.0.0.0/8'] }\n") ==
@@ -528,6 +524,36 @@ TEST_CASE("rules: told where the kernel cannot test what a rule asks", "[config]
           "protocol alone; this rule does not drop them, as another one lets them through\n");
     CHECK(notes("[[rule]]\nname = 'w'\naction = 'leave'\nmatch = { peer = ['10.0.0.0/8'] }\n")
               .find("every protocol but UDP") != std::string::npos);
+}
+
+TEST_CASE("rules: told where IPv6 is asked to be reassembled, said or not", "[config]") {
+    const auto told = [](const std::string& servers, const std::string& match) {
+        const auto notes =
+            sound(servers,
+                  {
+                      {"r",
+                       "[[rule]]\nname = 'a'\naction = 'reassemble'\nmatch = { class "
+                       "= 'ike'" +
+                           match + " }\n"}
+        })
+                .notes;
+        REQUIRE(notes.size() <= 1);
+        return !notes.empty() && first_line(notes[0]) ==
+                                     "r:1:1: rule \"a\": IPv6 cannot be reassembled on the way; it "
+                                     "is passed, fragments first to last";
+    };
+    const std::string one = "[[server]]\nname = 'four'\naddresses = ['203.0.113.5']\n";
+    const std::string both = one + "[[server]]\nname = 'six'\naddresses = ['2001:db8::5']\n";
+    CHECK(told(both, ", family = 'ipv6'"));
+    CHECK(told(both, ""));
+    CHECK(told("", ""));
+    CHECK(told(both, ", server = ['six']"));
+    CHECK(told(both, ", peer = ['10.0.0.0/8', '2001:db8:1::/48']"));
+    CHECK_FALSE(told(both, ", family = 'ipv4'"));
+    CHECK_FALSE(told(both, ", server = ['four']"));
+    CHECK_FALSE(told(both, ", peer = ['10.0.0.0/8']"));
+    CHECK(told(one, ", family = 'ipv6'"));
+    CHECK_FALSE(told(one, ""));
 }
 
 TEST_CASE("rules: told where the kernel drops or lets through UDP, whatever a rule says",

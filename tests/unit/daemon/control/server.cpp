@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
+#include <grp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -130,6 +131,25 @@ ControlFault fault_of(const Result<json::object, ControlError>& answer) {
 }
 
 } // namespace
+
+TEST_CASE("control: socket and directory are the group's, wherever they lie", "[control]") {
+    const Folder folder;
+    const auto directory = folder.path + "/own";
+    const auto path = directory + "/another.sock";
+    const auto* group = ::getgrnam(::geteuid() == 0 ? "daemon" : "no-such-group-here");
+    const auto mask = ::umask(0077); // as the unit has it
+    asio::io_context io;
+    const ControlServer server(io, path, group == nullptr ? "" : group->gr_name, {});
+    CHECK(::umask(mask) == 0077);
+    const auto wanted = group == nullptr ? ::getegid() : group->gr_gid;
+    struct stat status {};
+    REQUIRE(::lstat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0660);
+    CHECK(status.st_gid == wanted);
+    REQUIRE(::lstat(directory.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0750);
+    CHECK(status.st_gid == wanted);
+}
 
 TEST_CASE("control: a question is answered, with the asker known", "[control]") {
     const Folder folder;

@@ -123,6 +123,42 @@ TEST_CASE("ctl: help and version", "[ctl]") {
     }
 }
 
+TEST_CASE("ctl: mistakes of the command line are told in words, with the nearest right one",
+          "[ctl]") {
+    struct Case {
+        std::vector<std::string> arguments;
+        std::string said;
+    };
+    const Case cases[] = {
+        {{"rules"},                               "a command is missing; `ikefragctl rules --help` lists them"        },
+        {{"rules", "chek"},                       "there is no command 'rules chek'; did you mean rules check?"       },
+        {{"rules", "chek", "--config", "x", "y"},
+         "there is no command 'rules chek'; did you mean rules check?"                                                },
+        {{"peers", "forgte", "192.0.2.1"},
+         "there is no command 'peers forgte'; did you mean peers forget?"                                             },
+        {{"peers", "192.0.2.1"},
+         "there is no command 'peers 192.0.2.1'; `ikefragctl peers --help` lists them"                                },
+        {{"status", "now"},
+         "'now' is a word too many; `ikefragctl status --help` tells what it takes"                                   },
+        {{"\x1b[2J"},                             "there is no command '\\x1b[2J'; `ikefragctl --help` lists them"    },
+        {{"report", "--outptu", "x"},             "there is no option '--outptu'; did you mean --output?"             },
+        {{"status", "--jsno"},                    "there is no option '--jsno'; did you mean --json?"                 },
+        {{"--jsno", "status"},                    "there is no option '--jsno'; did you mean --json?"                 },
+        {{"status", "--frobnicate"},
+         "there is no option '--frobnicate'; `ikefragctl status --help` lists them"                                   },
+        {{"rules", "check"},                      "rules check: PATH is missing: rule files, or directories of *.toml"},
+        {{"peers", "forget"},                     "peers forget: ADDRESS is missing: the peer to forget"              },
+        {{"report", "-o"},                        "--output: FILE is missing"                                         },
+        {{"status", "--socket"},                  "--socket: PATH is missing"                                         },
+        {{"explain", "192.0.2.1", "192.0.2.2"},   "explain takes one TARGET"                                          },
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.said) {
+            const auto ran = run_ctl(c.arguments);
+            CHECK(ran.code == 2);
+            CHECK(ran.err == "ikefragctl: " + c.said + '\n');
+        }
+}
+
 TEST_CASE("ctl: without a daemon its commands say so, exit code 3", "[ctl]") {
     std::vector<std::vector<std::string>> all;
     for (const char* word :

@@ -361,7 +361,7 @@ TEST_CASE("ctl live: explain, mode, reload, metrics, forget, report", "[ctl]") {
     CHECK(daemon.ctl({"mode", "exclusive"}).out == "mode is now exclusive (was observe)\n");
     CHECK(daemon.ctl({"mode"}).out == "guard\n");
     CHECK(daemon.ctl({"reload"}).out ==
-          "reloaded: 4 rules, 1 servers, configuration ab\nnote: a note\n");
+          "reloaded: 4 rules, 1 server, configuration ab\nnote: a note\n");
     CHECK(daemon.ctl({"peers", "forget", "192.0.2.1"}).out == "forgotten: 192.0.2.1\n");
     CHECK(daemon.last_request().at("address") == "192.0.2.1");
     CHECK(contains(daemon.ctl({"status"}).out, "guard"));

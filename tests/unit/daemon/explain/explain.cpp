@@ -222,4 +222,9 @@ TEST_CASE("explain: clear notifies are named, and a refusal without a finding qu
     std::string notes;
     for (const auto& row : ladder(attempt)) notes += row.note + '\n';
     CHECK(notes.find("MS_NOTIFY_STATUS, Windows error 13868") != std::string::npos);
+    // What a request brings back is no complaint.
+    auto& request = add_message(attempt, 2, 34, Direction::to_server, Role::request, 300);
+    request.notifies = {16390};
+    request.notes.set(Note::cookie);
+    CHECK(ladder(attempt).back().note == "with the cookie; no IKE fragmentation");
 }

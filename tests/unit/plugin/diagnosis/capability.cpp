@@ -155,6 +155,17 @@ TEST_CASE("D14: smaller fragments on the second try", "[diagnosis]") {
                              .answer(1300));
          }    },
     });
+    const auto script = well(agreed()
+                                 .piece(in, 1, 1, 1448)
+                                 .at(4)
+                                 .piece(in, 1, 2, 800)
+                                 .piece(in, 2, 2, 700)
+                                 .at(4.1)
+                                 .answer(1300));
+    REQUIRE(script.finding("D14") != nullptr);
+    CHECK(script.finding("D14")->sentence.find(
+              "first as 1 IKE fragment of up to 1480 octets, then as 2 of up to 832: ") !=
+          std::string::npos);
 }
 
 TEST_CASE("D15: fragments only after repeats", "[diagnosis]") {
@@ -271,6 +282,11 @@ TEST_CASE("D32: success, and how", "[diagnosis]") {
           "203.0.113.7 and 198.51.100.5 set up IKEv2 in 0.600 s: IKE_AUTH 2 IP fragments, 2200 "
           "octets, answer 1300 octets; no repeats; ESP seen.");
     CHECK(script.finding("D32")->closed);
+    const auto single = well(agreed().piece(in, 1, 1, 600).at(0.6).piece(out, 1, 1, 700));
+    REQUIRE(single.finding("D32") != nullptr);
+    CHECK(single.finding("D32")->sentence.find(
+              ": IKE_AUTH 1 IKE fragment, 600 octets, answer 1 IKE fragment, 700 octets; ") !=
+          std::string::npos);
     SECTION("not for an SA met in the middle of its life") {
         HandshakeScript other;
         other.handshake.mid_stream = true;

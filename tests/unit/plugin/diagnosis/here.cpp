@@ -152,6 +152,22 @@ TEST_CASE("D30: fragments no honest sender makes", "[diagnosis]") {
         CHECK(firewall.steps[1].change == Diagnostician::Change::updated);
         CHECK(firewall.steps[1].finding.sentence.find("(twice)") != std::string::npos);
     }
+    SECTION("told with what was done, and counted right") {
+        auto one = attack(Reason::overlap);
+        one.fragments = 1;
+        one.bytes = 1;
+        one.enforced = false;
+        Firewall firewall;
+        firewall.diagnostician.stray(attack(Reason::overlap), start);
+        firewall.diagnostician.stray(one, start + std::chrono::seconds(2));
+        firewall.take();
+        REQUIRE(firewall.steps.size() == 2);
+        CHECK(firewall.steps[0].finding.remedy.starts_with("They were refused. If "));
+        CHECK(firewall.steps[1].finding.remedy.starts_with(
+            "They were let through (mode observe, or a rule's dry_run). If "));
+        CHECK(firewall.steps[1].finding.evidence[1].starts_with("1 IP fragment from "));
+        CHECK(firewall.steps[1].finding.evidence[1].find(" 1 octet: overlap") != std::string::npos);
+    }
     SECTION("a flood of sources is bounded") {
         Firewall firewall;
         for (int i = 0; i < 1000; ++i)
@@ -202,7 +218,7 @@ TEST_CASE("D29 and D30: every reason of a refusal has words and a remedy of its 
         {Reason::header_chain,      "D30",   "IPv6 header chain",                ""                       },
         {Reason::ip_options,        "D30",   "IP options",                       ""                       },
         {Reason::ike_malformed,     "D30",   "no IKE message",                   ""                       },
-        {Reason::poisoned,          "D30",   "datagram that was refused",        ""                       },
+        {Reason::poisoned,          "D30",   "datagram that was found bad",      ""                       },
         {Reason::too_many,          "D30",   "more than max_fragments",          ""                       },
         {Reason::too_big,           "D30",   "larger than max_datagram_bytes",   ""                       },
         {Reason::policy,            "D29",   "a rule or the mode forbids it",    "rules test"             },
@@ -232,6 +248,9 @@ TEST_CASE("D29 and D30: every reason of a refusal has words and a remedy of its 
         Firewall watching;
         watching.diagnostician.stray(let_through, start);
         CHECK(stray_ids(watching) == (std::string(row.id) == "D30" ? "D30" : ""));
+        watching.take();
+        CHECK((watching.steps.empty() || watching.steps[0].finding.remedy.starts_with(
+                                             "They were let through (mode observe")));
     }
     for (const auto& word : words<Reason>())
         CHECK((word.value == Reason::none || told.count(word.value) == 1));

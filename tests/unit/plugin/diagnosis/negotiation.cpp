@@ -66,6 +66,30 @@ TEST_CASE("D19: the server keeps asking for cookies", "[diagnosis]") {
     });
 }
 
+TEST_CASE("D19: a request that brings the cookie back complains of nothing", "[diagnosis]") {
+    const auto with_notify = [](std::uint16_t type) {
+        return [type](MessageRecord& message) {
+            cookie()(message);
+            message.notifies = {type};
+        };
+    };
+    HandshakeScript script;
+    script.sa_init();
+    for (int i = 1; i <= 3; ++i)
+        script.at(i)
+            .message(34, 0, out, Role::response, 52, with_notify(16390))
+            .at(i + 0.1)
+            .sa_init(with_notify(16390));
+    script = failed(script);
+    REQUIRE(script.finding("D19") != nullptr);
+    const auto& evidence = script.finding("D19")->evidence;
+    REQUIRE(evidence.size() > 4);
+    CHECK(evidence.front().ends_with("IKE_SA_INIT response, 52 octets, says COOKIE"));
+    CHECK(evidence[3].ends_with(", without a cookie"));
+    CHECK(evidence[4].find("says") == std::string::npos);
+    CHECK(evidence[4].ends_with(" octets, with the cookie"));
+}
+
 TEST_CASE("D20: the ends do not agree on a group", "[diagnosis]") {
     check({
         {"same group again",

@@ -278,6 +278,10 @@ TEST_CASE("D16: more fragments than the receiver takes", "[diagnosis]") {
         {"not 16 of 500 octets",   "D07", [=] { return failed(tries(16, 500)); }                   },
         {"not when answered",      "D32", [=] { return well(tries(29, 500).at(3.5).answer(1500)); }},
     });
+    const auto single = failed(tries(1, 12000));
+    REQUIRE(single.finding("D16") != nullptr);
+    CHECK(single.finding("D16")->sentence.find(
+              " arrived complete as 1 IKE fragment, 12000 octets together, ") != std::string::npos);
 }
 
 TEST_CASE("IKE fragments too many to be told apart are nobody's failure", "[diagnosis]") {
