@@ -56,7 +56,7 @@ struct Entry {
     bool running_now = false;
     bool after_answer = false; ///< something followed the last IKE_AUTH answer
     /// Something of a message that is not whole yet came after the last answer: tails of an unknown
-    /// one, or IKEv1 fragments.
+    /// one, IKEv1 fragments, or the first IP fragment of IKEv1's phase 1 or of another IKE_SA_INIT.
     bool tail_pending = false;
     bool has_findings = false;
     bool strong = false; ///< in the list of those whose client showed itself

@@ -150,6 +150,10 @@ private:
     void follow_tail(const LostItem& item, TimePoint time, Leg leg);
     void apply_lost(
         std::uint32_t index, const LostItem& item, bool from_client, TimePoint time, Leg leg);
+    void apply_lost_request(std::uint32_t index,
+                            const IkeHeader& header,
+                            const MessageRecord& record,
+                            TimePoint time);
     void follow_icmp(const IcmpItem& item, TimePoint time);
     void follow_esp(const EspSeen& seen, TimePoint time);
     [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item, TimePoint time) const;
