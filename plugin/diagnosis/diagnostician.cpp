@@ -123,6 +123,7 @@ void Diagnostician::State::keep_sums(const View& view, ServerSums& server) {
     mark.real = view.real_client;
     mark.established = view.established;
     mark.failed = handshake.outcome == Outcome::failed;
+    mark.never_arrived = mark.never_arrived && !view.went_on();
     if (handshake.ended && !mark.over) {
         mark.over = true;
         if (view.real_client && (mark.established || mark.failed))
