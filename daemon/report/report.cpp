@@ -278,7 +278,7 @@ std::string peer_table(const ReportInput& input) {
         out += "<tr>" + element("td", shown_address(peer.address, mask)) +
                element("td", peer.role == PeerRole::client ? "client" : "server") +
                element("td", peer.vendor.empty() ? "-" : peer.vendor) +
-               element("td", to_string(peer.fragmentation)) +
+               element("td", to_string(peer.capability.fragmentation)) +
                element("td", to_string(peer.transition)) +
                element("td", std::to_string(peer.handshakes_ok), "number") +
                element("td", std::to_string(peer.handshakes_failed), "number") + "</tr>";

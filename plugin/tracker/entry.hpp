@@ -51,6 +51,7 @@ struct Entry {
     Basis evidence = Basis::none; ///< why it counts as established; none: it does not
     Stage stage = Stage::init;
     Fragmentation other_fragmentation = Fragmentation::unknown; ///< by that other answer
+    bool other_intermediate = false;                            ///< the same
     /// How its end is in the totals; in_progress: not yet.
     Outcome counted = Outcome::in_progress;
     bool running_now = false;

@@ -173,6 +173,7 @@ void Tracker::State::choose_answer(Entry& entry, const IkeHeader& header) {
     auto& side = handshake.client_is_initiator ? handshake.server_side : handshake.client_side;
     entry.other_spi = short_hash(std::exchange(handshake.responder_spi, header.responder_spi));
     std::swap(side.fragmentation, entry.other_fragmentation);
+    std::swap(side.intermediate_supported, entry.other_intermediate);
 }
 
 std::uint32_t Tracker::State::short_hash(const Spi& spi) const {
@@ -252,6 +253,7 @@ void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
         if (handshake.init_answered && spi != handshake.responder_spi) {
             entry.other_spi = short_hash(spi);
             entry.other_fragmentation = announced(sighting, Fragmentation::unknown);
+            entry.other_intermediate = notes.has(Note::intermediate_supported);
             return;
         }
         handshake.init_answered = true;
@@ -318,7 +320,8 @@ void Tracker::State::learn_side(Entry& entry, const Sighting& sighting) {
     auto& handshake = entry.handshake;
     auto& side = sighting.from_client ? handshake.client_side : handshake.server_side;
     side.fragmentation = announced(sighting, side.fragmentation);
-    if (sighting.facts.notes.has(Note::intermediate_supported)) side.intermediate_supported = true;
+    side.intermediate_supported = sighting.facts.notes.has(Note::intermediate_supported) ||
+                                  (sighting.facts.cut && side.intermediate_supported);
     if (sighting.opening == nullptr) return;
     const auto& opening = *sighting.opening;
     if (opening.source_as_sent) side.behind_nat = !*opening.source_as_sent;

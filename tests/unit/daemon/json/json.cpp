@@ -135,6 +135,8 @@ TEST_CASE("json: a peer and a finding without facts have nulls, not gaps", "[jso
     const auto peer = to_json(Peer{});
     CHECK(keys(peer, 5) == "address role fragmentation vendor transition");
     CHECK(peer.at("vendor").is_null());
+    CHECK(peer.at("intermediate").is_null());
+    CHECK(peer.at("intermediate_changed").is_null());
     Finding finding;
     finding.diagnosis = find_diagnosis("D04");
     REQUIRE(finding.diagnosis != nullptr);
