@@ -76,7 +76,7 @@ json::object verdict_counts(const std::array<std::uint64_t, count_of<Verdict>>& 
 
 json::object side_json(const SideFacts& side) {
     json::array vendor_ids;
-    for (const auto& name : side.vendor_ids) vendor_ids.push_back(json_text(name));
+    for (const auto& name : side.vendor_ids.texts()) vendor_ids.push_back(json_text(name));
     return {
         {"fragmentation",          word(side.fragmentation)           },
         {"intermediate_supported", side.intermediate_supported        },

@@ -187,7 +187,7 @@ std::string side_html(std::string_view name, const std::string& address, const S
     text += ", IKE fragmentation: " + std::string(to_string(side.fragmentation));
     if (side.behind_nat.value_or(false)) text += ", behind NAT";
     std::string ids;
-    for (const auto& id : side.vendor_ids) ids += (ids.empty() ? "" : ", ") + id;
+    for (const auto& id : side.vendor_ids.texts()) ids += (ids.empty() ? "" : ", ") + id;
     auto out = "<p>" + element("span", std::string(name) + ": ", "dim") + escape_html(text);
     if (!ids.empty()) out += "<br>" + element("span", "vendor IDs: " + ids, "dim");
     return out + "</p>";

@@ -533,7 +533,7 @@ TEST_CASE("what was offered and chosen, and by whom", "[tracker]") {
     CHECK(to_string(handshake.offered[0]) == "encryption=AES_GCM_16-256");
     CHECK(handshake.chosen == handshake.offered);
     CHECK(handshake.client_side.vendor == "windows");
-    CHECK(handshake.client_side.vendor_ids.size() == 2);
+    CHECK(handshake.client_side.vendor_ids.texts().size() == 2);
     CHECK(handshake.server_side.vendor.empty());
 }
 
