@@ -258,7 +258,7 @@ struct Teller {
     }
     bool operator()(const CapabilityChanged& what) const {
         out.kind = "capability_changed";
-        out.fragmentation = text_of(what.after);
+        out.fragmentation = text_of(what.after.fragmentation);
         if (what.role == PeerRole::server)
             copy_text(to_string(what.address), out.server);
         else

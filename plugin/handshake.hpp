@@ -7,6 +7,7 @@
 #include "plugin/shared_list.hpp"
 #include "plugin/time.hpp"
 #include "plugin/vendor_id.hpp"
+#include "plugin/vendor_list.hpp"
 #include "plugin/words.hpp"
 
 #include <array>
@@ -214,7 +215,7 @@ struct SideFacts {
     /// By its NAT_DETECTION_DESTINATION_IP hash: the address it sends to is not the one we see.
     std::optional<bool> other_behind_nat;
     VendorWord vendor; ///< hint from vendor IDs ("windows", "strongswan", …), or empty
-    SharedList<std::string> vendor_ids; ///< names of the known ones, hex of the others; bounded
+    VendorList vendor_ids;
 };
 
 /// An attempt of a client to build an IKE SA, or an SA met later in its life. Tens of thousands are

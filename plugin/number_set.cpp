@@ -7,21 +7,20 @@ bool NumberSet::has(std::uint16_t number) const noexcept {
     if (number == 0 || number > max_number) return false;
     const auto bit = static_cast<unsigned>(number - 1) % 64;
     const auto word = static_cast<unsigned>(number - 1) / 64;
-    if (word < first_.size()) return (first_[word] >> bit & 1) != 0;
-    return !beyond_.empty() && (beyond_[word - first_.size()] >> bit & 1) != 0;
+    if (word == 0) return (first_ >> bit & 1) != 0;
+    return !beyond_.empty() && (beyond_[word - 1] >> bit & 1) != 0;
 }
 
 void NumberSet::add(std::uint16_t number) {
     if (number == 0 || number > max_number) return;
     const auto bit = std::uint64_t{1} << (static_cast<unsigned>(number - 1) % 64);
     const auto word = static_cast<unsigned>(number - 1) / 64;
-    if (word < first_.size()) {
-        first_[word] |= bit;
+    if (word == 0) {
+        first_ |= bit;
         return;
     }
-    auto& words = beyond_.edit();
-    words.resize((max_number - in_place) / 64);
-    words[word - first_.size()] |= bit;
+    while (beyond_.size() < (max_number - in_place) / 64) beyond_.push_back(0);
+    beyond_[word - 1] |= bit;
 }
 
 } // namespace ikefrag

@@ -3,7 +3,6 @@
 
 #include "plugin/seldom_list.hpp"
 
-#include <array>
 #include <cstdint>
 
 namespace ikefrag {
@@ -20,9 +19,9 @@ public:
     void add(std::uint16_t number);
 
 private:
-    static constexpr std::uint16_t in_place = 256;
+    static constexpr std::uint16_t in_place = 64;
 
-    std::array<std::uint64_t, in_place / 64> first_{};
+    std::uint64_t first_ = 0;
     SeldomList<std::uint64_t> beyond_;
 };
 

@@ -17,11 +17,19 @@ struct Policy;
 enum class PeerRole : std::uint8_t { client, server };
 [[nodiscard]] std::string_view to_string(PeerRole role) noexcept;
 
+/// What an address can do, by what its IKE_SA_INITs say.
+struct Capability {
+    Fragmentation fragmentation = Fragmentation::unknown;
+    /// The IKE_INTERMEDIATE exchange (16438, RFC 9242); empty: not known.
+    std::optional<bool> intermediate = std::nullopt;
+    bool operator==(const Capability&) const = default;
+};
+
 /// What is known of one address that spoke IKE, over all its handshakes.
 struct Peer {
     IpAddress address;
     PeerRole role = PeerRole::client;
-    Fragmentation fragmentation = Fragmentation::unknown;
+    Capability capability;
     std::string vendor; ///< hint, or empty
     /// Name of the listed server it last spoke with, or is; "": of none that is listed; empty: not
     /// known.
@@ -31,6 +39,7 @@ struct Peer {
     TimePoint first_seen;
     TimePoint last_seen;
     std::optional<TimePoint> fragmentation_changed;
+    std::optional<TimePoint> intermediate_changed;
     std::uint32_t handshakes_ok = 0;
     std::uint32_t handshakes_failed = 0;
     std::uint32_t path_mtu_bytes = 0; ///< smallest believed in the last hour; 0 unknown

@@ -51,8 +51,8 @@ struct HandshakeEnded {
 struct CapabilityChanged {
     IpAddress address;
     PeerRole role = PeerRole::client;
-    Fragmentation before = Fragmentation::unknown;
-    Fragmentation after = Fragmentation::unknown;
+    Capability before;
+    Capability after;
 };
 struct FindingOpened {
     Finding finding;

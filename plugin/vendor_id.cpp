@@ -130,9 +130,9 @@ Result<VendorId, std::string> parse_line(std::string_view line) {
 
 } // namespace
 
-VendorWord::VendorWord(std::string_view text) noexcept
-    : size_(static_cast<std::uint8_t>(std::min(text.size(), max_bytes))) {
-    std::copy_n(text.begin(), size_, text_.begin());
+VendorWord::VendorWord(std::string_view text) {
+    text = text.substr(0, max_bytes);
+    text_ = SharedList<char>(std::vector<char>(text.begin(), text.end()));
 }
 
 std::string operator+(std::string text, const VendorWord& word) {

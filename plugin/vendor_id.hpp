@@ -2,8 +2,8 @@
 #pragma once
 
 #include "plugin/result.hpp"
+#include "plugin/shared_list.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,26 +12,25 @@
 
 namespace ikefrag {
 
-/// A hint word of the vendor table ("windows"), kept in place.
+/// A hint word of the vendor table ("windows"); copies share its text.
 class VendorWord {
 public:
     static constexpr std::size_t max_bytes = 15;
 
     VendorWord() = default;
     /// What does not fit is cut off.
-    VendorWord(std::string_view text) noexcept;
-    VendorWord(const char* text) noexcept : VendorWord(std::string_view(text)) {}
-    VendorWord(const std::string& text) noexcept : VendorWord(std::string_view(text)) {}
+    VendorWord(std::string_view text);
+    VendorWord(const char* text) : VendorWord(std::string_view(text)) {}
+    VendorWord(const std::string& text) : VendorWord(std::string_view(text)) {}
 
-    [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), size_}; }
-    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::string_view view() const noexcept { return {text_.begin(), text_.size()}; }
+    [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
     operator std::string_view() const noexcept { return view(); }
     operator std::string() const { return std::string(view()); }
     bool operator==(const VendorWord&) const = default;
 
 private:
-    std::array<char, max_bytes> text_{};
-    std::uint8_t size_ = 0;
+    SharedList<char> text_;
 };
 [[nodiscard]] std::string operator+(std::string text, const VendorWord& word);
 

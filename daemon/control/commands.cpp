@@ -128,7 +128,7 @@ ControlResult answer_peers(Asked& asked) {
         peers.resize(kept);
     };
     asked.tracker().for_each_peer([&](const Peer& peer) {
-        const bool lacks = peer.fragmentation == Fragmentation::none;
+        const bool lacks = peer.capability.fragmentation == Fragmentation::none;
         if ((address && peer.address != *address) || (role && to_string(peer.role) != *role) ||
             (missing && !lacks))
             return;
@@ -153,10 +153,11 @@ ControlResult answer_history(Asked& asked) {
     const auto history = asked.daemon.parts().store.history(*address);
     if (!history) return refuse(ControlFault::failure, history.error());
     json::array list;
-    for (const auto& [time, fragmentation] : *history)
+    for (const auto& [time, capability] : *history)
         list.push_back({
-            {"time",          to_json(time)           },
-            {"fragmentation", to_string(fragmentation)}
+            {"time",          to_json(time)                        },
+            {"fragmentation", to_string(capability.fragmentation)  },
+            {"intermediate",  bool_or_null(capability.intermediate)}
         });
     return json::object{
         {"format",  1                  },

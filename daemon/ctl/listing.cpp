@@ -133,6 +133,7 @@ std::string list_peers(const json::array& peers, const Terminal& terminal, std::
     TextTable table({"address",
                      "role",
                      "fragmentation",
+                     "intermediate",
                      "vendor",
                      "transition",
                      "ok",
@@ -144,6 +145,7 @@ std::string list_peers(const json::array& peers, const Terminal& terminal, std::
         table.add({shown(peer, "address"),
                    shown(peer, "role"),
                    fragmentation == "none" ? terminal.paint(Colour::yellow, "none") : fragmentation,
+                   shown(peer, "intermediate"),
                    shown(peer, "vendor"),
                    transition_text(peer),
                    shown(peer, "handshakes_ok"),
@@ -192,7 +194,9 @@ std::string peers_csv(const json::array& peers) {
                                                    "fragmentation_changed",
                                                    "handshakes_ok",
                                                    "handshakes_failed",
-                                                   "path_mtu_bytes"};
+                                                   "path_mtu_bytes",
+                                                   "intermediate",
+                                                   "intermediate_changed"};
     std::string text;
     for (const auto column : columns) {
         if (!text.empty()) text += ',';

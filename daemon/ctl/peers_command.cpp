@@ -55,11 +55,13 @@ ExitCode show_history(const Arguments& arguments, Terminal& terminal) {
         return ExitCode::ok;
     }
     const auto* rows = result->if_contains("history");
-    TextTable table({"from (UTC)", "fragmentation"});
+    TextTable table({"from (UTC)", "fragmentation", "intermediate"});
     if (rows != nullptr && rows->is_array())
         for (const auto& row : rows->get_array())
             if (const auto* change = row.if_object())
-                table.add({shown_time(*change, "time"), shown(*change, "fragmentation")});
+                table.add({shown_time(*change, "time"),
+                           shown(*change, "fragmentation"),
+                           shown(*change, "intermediate")});
     if (table.empty())
         terminal.complain("nothing is known of what " + *arguments.value("ADDRESS") + " can do");
     else

@@ -45,6 +45,23 @@ json::object begin(std::string_view type, TimePoint now) {
     };
 }
 
+/// What an address showed otherwise than before; empty: nothing. The first that is known of it is
+/// no change.
+std::string changes_text(const Capability& before, const Capability& after) {
+    std::string text;
+    if (before.fragmentation != Fragmentation::unknown &&
+        before.fragmentation != after.fragmentation)
+        text.append("fragmentation was ")
+            .append(to_string(before.fragmentation))
+            .append(", is ")
+            .append(to_string(after.fragmentation));
+    if (before.intermediate && before.intermediate != after.intermediate)
+        text.append(text.empty() ? "" : "; ")
+            .append(*before.intermediate ? "IKE_INTERMEDIATE is no longer supported"
+                                         : "IKE_INTERMEDIATE is supported now");
+    return text;
+}
+
 /// What Suricata's EVE calls the parts of an IKE flow.
 void add_flow(json::object& event, const Handshake& handshake, const std::string& client) {
     event["src_ip"] = client;
@@ -177,7 +194,8 @@ void EventWriter::finding_changed(std::string_view change,
 }
 
 void EventWriter::capability_changed(const CapabilityChanged& changed, TimePoint now) {
-    if (changed.before == Fragmentation::unknown) return;
+    const auto changes = changes_text(changed.before, changed.after);
+    if (changes.empty()) return;
     const auto key =
         std::string(to_string(changed.role)) + ' ' + rate_limit_prefix(changed.address);
     if (!capabilities_.allows(key, now)) return;
@@ -186,12 +204,13 @@ void EventWriter::capability_changed(const CapabilityChanged& changed, TimePoint
         changed.role == PeerRole::client ? shown(changed.address) : to_string(changed.address);
     event["address"] = address;
     event["role"] = to_string(changed.role);
-    event["before"] = to_string(changed.before);
-    event["after"] = to_string(changed.after);
-    const auto sentence = std::string(to_string(changed.role)) + ' ' + address +
-                          ": fragmentation was " + std::string(to_string(changed.before)) +
-                          ", is " + std::string(to_string(changed.after));
-    write(std::move(event), sentence, {"PRIORITY=6", "MESSAGE_ID=" + message_id("ike_capability")});
+    event["before"] = to_string(changed.before.fragmentation);
+    event["after"] = to_string(changed.after.fragmentation);
+    event["intermediate_before"] = bool_or_null(changed.before.intermediate);
+    event["intermediate_after"] = bool_or_null(changed.after.intermediate);
+    write(std::move(event),
+          std::string(to_string(changed.role)) + ' ' + address + ": " + changes,
+          {"PRIORITY=6", "MESSAGE_ID=" + message_id("ike_capability")});
 }
 
 void EventWriter::datagram_refused(const DatagramLost& lost, TimePoint now) {

@@ -26,7 +26,7 @@
 /// | --------------- | ------------------------------------------------------------------------ |
 /// | ike_handshake   | a handshake ended                                                        |
 /// | ike_finding     | a finding was opened or closed ("change")                                |
-/// | ike_capability  | an address showed another capability to fragment                         |
+/// | ike_capability  | an address showed another capability: 16430, 16438                       |
 /// | ike_refusal     | a fragmented datagram was refused, or would have been ("enforced")       |
 /// | suppressed      | lines left out: "of" the event type, by "key", "count" in the last minute|
 /// | reload, mode    | the configuration or the mode was changed, or not ("ok", "message")      |

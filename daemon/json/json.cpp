@@ -43,11 +43,6 @@ json::value address_or_null(const std::optional<IpAddress>& address) {
     return json::string(to_string(*address));
 }
 
-json::value bool_or_null(const std::optional<bool>& value) {
-    if (!value) return nullptr;
-    return *value;
-}
-
 json::value number_or_null(std::uint64_t number) {
     if (number == 0) return nullptr;
     return number;
@@ -81,7 +76,7 @@ json::object verdict_counts(const std::array<std::uint64_t, count_of<Verdict>>& 
 
 json::object side_json(const SideFacts& side) {
     json::array vendor_ids;
-    for (const auto& name : side.vendor_ids) vendor_ids.push_back(json_text(name));
+    for (const auto& name : side.vendor_ids.texts()) vendor_ids.push_back(json_text(name));
     return {
         {"fragmentation",          word(side.fragmentation)           },
         {"intermediate_supported", side.intermediate_supported        },
@@ -166,6 +161,11 @@ json::object icmp_json(const IcmpRecord& icmp) {
 }
 
 } // namespace
+
+json::value bool_or_null(const std::optional<bool>& value) {
+    if (!value) return nullptr;
+    return *value;
+}
 
 json::value json_text(std::string_view text) { return json::string(escape_json(text)); }
 
@@ -279,19 +279,21 @@ json::object to_json_with_timeline(const Handshake& handshake) {
 
 json::object to_json(const Peer& peer) {
     return {
-        {"address",               to_string(peer.address)                 },
-        {"role",                  to_string(peer.role)                    },
-        {"fragmentation",         word(peer.fragmentation)                },
-        {"vendor",                text_or_null(peer.vendor)               },
-        {"transition",            word(peer.transition)                   },
-        {"embedded",              address_or_null(peer.embedded)          },
-        {"bogus",                 embeds_bogus(peer)                      },
-        {"first_seen",            to_json(peer.first_seen)                },
-        {"last_seen",             to_json(peer.last_seen)                 },
-        {"fragmentation_changed", time_or_null(peer.fragmentation_changed)},
-        {"handshakes_ok",         peer.handshakes_ok                      },
-        {"handshakes_failed",     peer.handshakes_failed                  },
-        {"path_mtu_bytes",        number_or_null(peer.path_mtu_bytes)     }
+        {"address",               to_string(peer.address)                   },
+        {"role",                  to_string(peer.role)                      },
+        {"fragmentation",         word(peer.capability.fragmentation)       },
+        {"vendor",                text_or_null(peer.vendor)                 },
+        {"transition",            word(peer.transition)                     },
+        {"embedded",              address_or_null(peer.embedded)            },
+        {"bogus",                 embeds_bogus(peer)                        },
+        {"first_seen",            to_json(peer.first_seen)                  },
+        {"last_seen",             to_json(peer.last_seen)                   },
+        {"fragmentation_changed", time_or_null(peer.fragmentation_changed)  },
+        {"handshakes_ok",         peer.handshakes_ok                        },
+        {"handshakes_failed",     peer.handshakes_failed                    },
+        {"path_mtu_bytes",        number_or_null(peer.path_mtu_bytes)       },
+        {"intermediate",          bool_or_null(peer.capability.intermediate)},
+        {"intermediate_changed",  time_or_null(peer.intermediate_changed)   }
     };
 }
 

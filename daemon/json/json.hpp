@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ namespace ikefrag {
 
 /// Text for a JSON string: always valid UTF-8.
 [[nodiscard]] boost::json::value json_text(std::string_view text);
+/// null while not known.
+[[nodiscard]] boost::json::value bool_or_null(const std::optional<bool>& value);
 /// RFC 3339, UTC, six decimals.
 [[nodiscard]] boost::json::value to_json(TimePoint time);
 /// null while zero.

@@ -187,7 +187,7 @@ std::string side_html(std::string_view name, const std::string& address, const S
     text += ", IKE fragmentation: " + std::string(to_string(side.fragmentation));
     if (side.behind_nat.value_or(false)) text += ", behind NAT";
     std::string ids;
-    for (const auto& id : side.vendor_ids) ids += (ids.empty() ? "" : ", ") + id;
+    for (const auto& id : side.vendor_ids.texts()) ids += (ids.empty() ? "" : ", ") + id;
     auto out = "<p>" + element("span", std::string(name) + ": ", "dim") + escape_html(text);
     if (!ids.empty()) out += "<br>" + element("span", "vendor IDs: " + ids, "dim");
     return out + "</p>";
@@ -278,7 +278,7 @@ std::string peer_table(const ReportInput& input) {
         out += "<tr>" + element("td", shown_address(peer.address, mask)) +
                element("td", peer.role == PeerRole::client ? "client" : "server") +
                element("td", peer.vendor.empty() ? "-" : peer.vendor) +
-               element("td", to_string(peer.fragmentation)) +
+               element("td", to_string(peer.capability.fragmentation)) +
                element("td", to_string(peer.transition)) +
                element("td", std::to_string(peer.handshakes_ok), "number") +
                element("td", std::to_string(peer.handshakes_failed), "number") + "</tr>";

@@ -20,10 +20,10 @@ inline constexpr std::size_t most_capabilities = 8;
 struct PeerChange {
     bool forget = false; ///< what the file has of the address, before the rest
     std::optional<Peer> peer;
-    std::vector<std::pair<TimePoint, Fragmentation>> capabilities;
+    std::vector<std::pair<TimePoint, Capability>> capabilities;
 
     /// The newest are kept.
-    void add(TimePoint time, Fragmentation after) {
+    void add(TimePoint time, const Capability& after) {
         capabilities.emplace_back(time, after);
         if (capabilities.size() > most_capabilities) capabilities.erase(capabilities.begin());
     }

@@ -3,7 +3,9 @@
 
 #include "plugin/words.hpp"
 
+#include <array>
 #include <cstdlib>
+#include <iterator>
 
 namespace ikefrag {
 namespace {
@@ -11,7 +13,9 @@ namespace {
 /// Times are nanoseconds since 1970 UTC; addresses 4 or 16 bytes; words are those of
 /// plugin/words.hpp. `capability` is the history: one row for each change seen, the newest eight of
 /// an address. `server`: name of the listed server it last spoke with, '' for one that is not
-/// listed, NULL for a row of version 1, which did not keep it. ikefragd(8) has the table, too.
+/// listed, NULL for a row of version 1, which did not keep it. `intermediate`: whether it does
+/// IKE_INTERMEDIATE, 0 or 1, NULL where that is not known. Columns are added at the end, as ALTER
+/// TABLE does. ikefragd(8) has the tables, too.
 constexpr const char* schema = R"sql(
 CREATE TABLE IF NOT EXISTS peer (
   address BLOB NOT NULL PRIMARY KEY,
@@ -26,46 +30,69 @@ CREATE TABLE IF NOT EXISTS peer (
   handshakes_ok INTEGER NOT NULL,
   handshakes_failed INTEGER NOT NULL,
   path_mtu_bytes INTEGER NOT NULL,
-  server TEXT
+  server TEXT,
+  intermediate INTEGER,
+  intermediate_changed INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS peer_by_last_seen ON peer (last_seen);
 CREATE TABLE IF NOT EXISTS capability (
   address BLOB NOT NULL,
   time INTEGER NOT NULL,
   fragmentation TEXT NOT NULL,
+  intermediate INTEGER,
   PRIMARY KEY (address, time)
 ) STRICT, WITHOUT ROWID;
 )sql";
 /// "ikef": says whose file this is.
 constexpr std::int64_t application_id = 0x696b6566;
-constexpr std::int64_t schema_version = 2;
-constexpr const char* from_version_1 =
-    "BEGIN IMMEDIATE; ALTER TABLE peer ADD COLUMN server TEXT; PRAGMA user_version=2; COMMIT";
 /// Tables, the index, nothing else: a trigger or view was put there by others.
 constexpr std::int64_t schema_objects = 3;
 
 constexpr const char* upsert_peer = R"sql(
-INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)
+INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)
 ON CONFLICT (address) DO UPDATE SET role=?2, fragmentation=?3, vendor=?4, transition=?5, embedded=?6,
   last_seen=?8, fragmentation_changed=?9, handshakes_ok=?10, handshakes_failed=?11, path_mtu_bytes=?12,
-  server=?13
+  server=?13, intermediate=?14, intermediate_changed=?15
 )sql";
-constexpr const char* select_columns =
-    "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
-    " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes, server FROM peer";
-/// Fit a file of version 1; prepared to see whether it is one, never run.
-constexpr const char* select_version_1 =
-    "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
-    " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes FROM peer";
-constexpr const char* insert_version_1 =
-    "INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12) "
-    "ON CONFLICT (address) DO NOTHING";
-constexpr const char* insert_capability = "INSERT OR REPLACE INTO capability VALUES (?1,?2,?3)";
+constexpr const char* insert_capability = "INSERT OR REPLACE INTO capability VALUES (?1,?2,?3,?4)";
+constexpr const char* select_capability =
+    "SELECT time, fragmentation, intermediate FROM capability WHERE address=?1 "
+    "ORDER BY time DESC LIMIT 8";
+
+/// A version of the schema. A file may be one by its number and still have other columns: then
+/// nothing could ever be stored. So all but `upgrade` is prepared to see whether it fits, and not
+/// run.
+struct Version {
+    std::array<const char*, 4> fits;
+    const char* upgrade; ///< to the next
+};
+constexpr Version versions[] = {
+    {{"INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
+      "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
+      " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes FROM peer",
+      "INSERT INTO capability VALUES (?1,?2,?3)",
+      "SELECT address, time, fragmentation FROM capability"},
+     "BEGIN IMMEDIATE; ALTER TABLE peer ADD COLUMN server TEXT; PRAGMA user_version=2; COMMIT"},
+    {{"INSERT INTO peer VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+      "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
+      " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes, server FROM peer",
+      "INSERT INTO capability VALUES (?1,?2,?3)",
+      "SELECT address, time, fragmentation FROM capability"},
+     "BEGIN IMMEDIATE; ALTER TABLE peer ADD COLUMN intermediate INTEGER;"
+     " ALTER TABLE peer ADD COLUMN intermediate_changed INTEGER;"
+     " ALTER TABLE capability ADD COLUMN intermediate INTEGER; PRAGMA user_version=3; COMMIT" },
+    {{upsert_peer,
+      "SELECT address, role, fragmentation, vendor, transition, embedded, first_seen, last_seen,"
+      " fragmentation_changed, handshakes_ok, handshakes_failed, path_mtu_bytes, server,"
+      " intermediate, intermediate_changed FROM peer",
+      insert_capability,
+      select_capability},
+     nullptr                                                                                  },
+};
+
 constexpr const char* trim_capability =
     "DELETE FROM capability WHERE address=?1 AND time NOT IN "
     "(SELECT time FROM capability WHERE address=?1 ORDER BY time DESC LIMIT 8)";
-constexpr const char* select_capability =
-    "SELECT time, fragmentation FROM capability WHERE address=?1 ORDER BY time DESC LIMIT 8";
 constexpr const char* delete_peer = "DELETE FROM peer WHERE address=?1";
 constexpr const char* delete_capability = "DELETE FROM capability WHERE address=?1";
 constexpr const char* delete_peers_before = "DELETE FROM peer WHERE last_seen<?1";
@@ -97,6 +124,24 @@ std::optional<std::uint32_t> to_count(std::optional<std::int64_t> number) {
     return static_cast<std::uint32_t>(*number);
 }
 
+std::optional<bool> to_flag(std::optional<std::int64_t> number) {
+    return number ? std::optional(*number != 0) : std::nullopt;
+}
+
+void bind_flag(Statement& statement, int parameter, std::optional<bool> flag) {
+    if (flag)
+        statement.bind(parameter, std::int64_t{*flag});
+    else
+        statement.bind_null(parameter);
+}
+
+void bind_time(Statement& statement, int parameter, std::optional<TimePoint> time) {
+    if (time)
+        statement.bind(parameter, to_number(*time));
+    else
+        statement.bind_null(parameter);
+}
+
 /// The row at hand as a peer; empty when any value is not one we could have written.
 std::optional<Peer> read_peer(const Statement& row) {
     const auto address = to_address(row.blob(0));
@@ -118,7 +163,7 @@ std::optional<Peer> read_peer(const Statement& row) {
         peer.role = PeerRole::server;
     else if (*role != to_string(PeerRole::client))
         return std::nullopt;
-    peer.fragmentation = *fragmentation;
+    peer.capability = {.fragmentation = *fragmentation, .intermediate = to_flag(row.integer(13))};
     constexpr std::size_t longest_vendor_word = 64;
     peer.vendor = vendor->substr(0, longest_vendor_word);
     peer.transition = *transition;
@@ -130,6 +175,7 @@ std::optional<Peer> read_peer(const Statement& row) {
     peer.handshakes_failed = *failed;
     peer.path_mtu_bytes = *path_mtu;
     if (const auto server = row.text(12)) peer.server = *server;
+    if (const auto changed = row.integer(14)) peer.intermediate_changed = to_time(*changed);
     return peer;
 }
 
@@ -163,7 +209,7 @@ bool run_with_address(Statement& statement, const IpAddress& address) {
 bool write_peer(Statement& upsert, const Peer& peer) {
     upsert.bind(1, peer.address.view());
     upsert.bind(2, to_string(peer.role));
-    upsert.bind(3, to_string(peer.fragmentation));
+    upsert.bind(3, to_string(peer.capability.fragmentation));
     upsert.bind(4, std::string_view(peer.vendor));
     upsert.bind(5, to_string(peer.transition));
     if (peer.embedded)
@@ -172,10 +218,7 @@ bool write_peer(Statement& upsert, const Peer& peer) {
         upsert.bind_null(6);
     upsert.bind(7, to_number(peer.first_seen));
     upsert.bind(8, to_number(peer.last_seen));
-    if (peer.fragmentation_changed)
-        upsert.bind(9, to_number(*peer.fragmentation_changed));
-    else
-        upsert.bind_null(9);
+    bind_time(upsert, 9, peer.fragmentation_changed);
     upsert.bind(10, std::int64_t{peer.handshakes_ok});
     upsert.bind(11, std::int64_t{peer.handshakes_failed});
     upsert.bind(12, std::int64_t{peer.path_mtu_bytes});
@@ -183,6 +226,8 @@ bool write_peer(Statement& upsert, const Peer& peer) {
         upsert.bind(13, std::string_view(*peer.server));
     else
         upsert.bind_null(13);
+    bind_flag(upsert, 14, peer.capability.intermediate);
+    bind_time(upsert, 15, peer.intermediate_changed);
     const bool done = upsert.step().has_value();
     upsert.reset();
     return done;
@@ -207,31 +252,30 @@ PeerFile::Found PeerFile::look() {
     if (*objects == "0" && *id == "0") return Found::empty;
     const auto version = read_value(database_, "PRAGMA user_version");
     if (!version) return otherwise(version.error());
-    if (*id != std::to_string(application_id) ||
-        (*version != std::to_string(schema_version) && *version != "1") ||
+    version_ = static_cast<std::size_t>(std::atoi(version->c_str()));
+    if (*id != std::to_string(application_id) || version_ < 1 || version_ > std::size(versions) ||
         *objects != std::to_string(schema_objects))
         return Found::foreign;
     const auto check = read_value(database_, "PRAGMA quick_check(1)");
     if (!check) return otherwise(check.error());
     if (*check != "ok") return otherwise(says_disk_failed(*check));
-    const bool is_older = *version == "1";
-    // By name it may be ours and still have other columns: then nothing could ever be stored.
-    for (const auto* sql : {is_older ? insert_version_1 : upsert_peer,
-                            is_older ? select_version_1 : select_columns,
-                            insert_capability,
-                            select_capability})
+    for (const auto* sql : versions[version_ - 1].fits)
         if (!database_.prepare(sql)) return otherwise(database_.out_of_reach());
-    return is_older ? Found::older : Found::ours;
+    return version_ == std::size(versions) ? Found::ours : Found::older;
 }
 
-bool PeerFile::upgrade() { return database_.execute(from_version_1).has_value(); }
+bool PeerFile::upgrade() {
+    for (; version_ < std::size(versions); ++version_)
+        if (!database_.execute(versions[version_ - 1].upgrade)) return false;
+    return true;
+}
 
 bool PeerFile::prepare() {
     return database_.execute("PRAGMA journal_mode=WAL") &&
            database_.execute("PRAGMA synchronous=NORMAL") &&
            database_.execute("PRAGMA journal_size_limit=4194304") &&
            database_.execute("PRAGMA application_id=0x696b6566") &&
-           database_.execute("PRAGMA user_version=2") && database_.execute(schema);
+           database_.execute("PRAGMA user_version=3") && database_.execute(schema);
 }
 
 std::optional<std::vector<Peer>>
@@ -276,9 +320,10 @@ bool PeerFile::write_all(const PeerChanges& changes, std::size_t max) {
             (!run_with_address(*remove, address) || !run_with_address(*forget_history, address)))
             return false;
         if (change.peer && !write_peer(*upsert, *change.peer)) return false;
-        for (const auto& [time, fragmentation] : change.capabilities) {
+        for (const auto& [time, capability] : change.capabilities) {
             insert->bind(2, to_number(time));
-            insert->bind(3, to_string(fragmentation));
+            insert->bind(3, to_string(capability.fragmentation));
+            bind_flag(*insert, 4, capability.intermediate);
             if (!run_with_address(*insert, address)) return false;
         }
         if (!change.capabilities.empty() && !run_with_address(*trim, address)) return false;
@@ -304,7 +349,9 @@ std::optional<std::string> read_history(const std::filesystem::path& path,
     for (; row && *row; row = select->step()) {
         const auto time = select->integer(0);
         const auto fragmentation = to_word<Fragmentation>(select->text(1));
-        if (time && fragmentation) history.emplace(to_time(*time), *fragmentation);
+        if (time && fragmentation)
+            history.emplace(to_time(*time),
+                            Capability{*fragmentation, to_flag(select->integer(2))});
     }
     if (!row) return database->last_error();
     return std::nullopt;

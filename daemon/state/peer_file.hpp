@@ -19,7 +19,7 @@
 namespace ikefrag {
 
 /// What an address could do, from when on.
-using CapabilityHistory = std::map<TimePoint, Fragmentation>;
+using CapabilityHistory = std::map<TimePoint, Capability>;
 
 /// The file `peers.db`: its schema (peer_file.cpp), and how a peer gets into and out of it.
 ///
@@ -34,7 +34,7 @@ public:
 
     /// Whether it is a sound database of ours, a new one, something else, or cannot be told.
     [[nodiscard]] Found look();
-    /// Brings an older version of ours to this one.
+    /// Brings what look() found to be of an older version of ours to this one.
     [[nodiscard]] bool upgrade();
     /// Makes the tables, where they are not there, and sets how the file is written.
     [[nodiscard]] bool prepare();
@@ -53,6 +53,7 @@ private:
     bool write_all(const PeerChanges& changes, std::size_t max);
 
     Database database_;
+    std::size_t version_ = 0; ///< of what look() found
 };
 
 /// Adds what the file holds of an address, beside its writer. Out: why that cannot be read, if it

@@ -283,7 +283,9 @@ void PeerStore::store(const Peer& peer) {
     state_->change(peer.address, [&](PeerChange& change) { change.peer = peer; });
 }
 
-void PeerStore::capability_changed(const IpAddress& address, TimePoint time, Fragmentation after) {
+void PeerStore::capability_changed(const IpAddress& address,
+                                   TimePoint time,
+                                   const Capability& after) {
     state_->change(address, [&](PeerChange& change) { change.add(time, after); });
 }
 

@@ -55,7 +55,7 @@ public:
     [[nodiscard]] std::vector<Peer> take_late();
 
     void store(const Peer& peer);
-    void capability_changed(const IpAddress& address, TimePoint time, Fragmentation after);
+    void capability_changed(const IpAddress& address, TimePoint time, const Capability& after);
     /// The newest eight changes seen of an address, those that wait to be written included. Reads
     /// the file, so it is for an admin's question; waits neither for the store's thread nor for
     /// what that writes. Errors: why the file cannot be read.

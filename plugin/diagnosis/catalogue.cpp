@@ -132,7 +132,8 @@ constexpr Diagnosis rows[] = {
         "any IKE port from any address within 10 s; told after three such attempts of one "
         "client network, or when they are a fifth of the server's attempts in 15 minutes.",
         "Scanners, which send IKE_SA_INIT only (a known vendor ID, or 16430 with NAT detection,"
-        " is required); a user who cancels; a certificate prompt."),
+        " is required); a user who cancels; a certificate prompt; a UDP 4500 that is routed past "
+        "this firewall both ways (where one way passes here, there is no finding)."),
     row("D07",
         "auth_unanswered",
         failure,

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 namespace ikefrag {
@@ -20,7 +19,6 @@ namespace {
 /// so that a flood of repeats on one SPI costs no more than a few.
 constexpr Duration look_pause = std::chrono::milliseconds(250);
 constexpr Duration look_burst = 12 * look_pause;
-constexpr std::size_t max_watches = 65'536;
 
 constexpr std::array<Duration, 7> rungs_open{std::chrono::seconds(1),
                                              std::chrono::seconds(2),
@@ -83,21 +81,10 @@ public:
         };
     }
 
-    struct Watch {
-        TimePoint paid;       ///< each look pays `look_pause`; ahead of now by `look_burst` at most
-        bool pending = false; ///< a look was put off
-        bool trouble = false; ///< a failure stands: everything new may be its end
-    };
-    [[nodiscard]] bool in_trouble(std::uint64_t handshake) const {
-        const auto at = watches.find(handshake);
-        return at != watches.end() && at->second.trouble;
-    }
-
     PolicyPointer policy;
     FindingStore store;
     Sums sums;
     Strays strays;
-    std::map<std::uint64_t, Watch> watches; ///< handshakes that were looked at and go on
     std::vector<Step> steps;
     SpareSteps spare;
 };
@@ -123,6 +110,7 @@ void Diagnostician::State::keep_sums(const View& view, ServerSums& server) {
     mark.real = view.real_client;
     mark.established = view.established;
     mark.failed = handshake.outcome == Outcome::failed;
+    mark.never_arrived = mark.never_arrived && !view.went_on();
     if (handshake.ended && !mark.over) {
         mark.over = true;
         if (view.real_client && (mark.established || mark.failed))
@@ -202,24 +190,22 @@ void Diagnostician::State::apply(const View& view, Drafts& drafts) {
     }
 }
 
-void Diagnostician::review(const Handshake& handshake, TimePoint now) {
+void Diagnostician::review(const Handshake& handshake, LookPace& pace, TimePoint now) {
     auto& state = *state_;
     state.strays.expire(now, state.tell_stray());
     if (handshake.probe) return;
     if (handshake.ended) {
         state.look(handshake, now);
-        state.watches.erase(handshake.number);
+        pace = {};
         return;
     }
-    if (!is_worth_a_look(handshake, now) && !state.in_trouble(handshake.number)) return;
-    if (state.watches.size() >= max_watches) state.watches.erase(state.watches.begin());
-    auto& watch = state.watches[handshake.number];
-    watch.paid = std::max(watch.paid, now - look_burst);
-    watch.pending = watch.paid + look_pause > now;
-    if (watch.pending) return;
-    watch.paid += look_pause;
+    if (!is_worth_a_look(handshake, now) && !pace.trouble) return;
+    pace.paid = std::max(pace.paid, now - look_burst);
+    pace.pending = pace.paid + look_pause > now;
+    if (pace.pending) return;
+    pace.paid += look_pause;
     state.look(handshake, now);
-    watch.trouble = cause_of(handshake.number) != nullptr;
+    pace.trouble = cause_of(handshake.number) != nullptr;
 }
 
 void Diagnostician::stray(const DatagramLost& lost, TimePoint now) {
@@ -232,12 +218,12 @@ void Diagnostician::stray(const DatagramLost& lost, TimePoint now) {
     state.strays.take(lost, *state.policy, now, state.tell_stray());
 }
 
-std::optional<TimePoint> Diagnostician::review_at(const Handshake& handshake, TimePoint now) const {
+std::optional<TimePoint>
+Diagnostician::review_at(const Handshake& handshake, const LookPace& pace, TimePoint now) {
     if (handshake.ended || handshake.probe || handshake.messages.empty() ||
         handshake.outcome == Outcome::established)
         return std::nullopt;
-    const auto at = state_->watches.find(handshake.number);
-    if (at != state_->watches.end() && at->second.pending) return at->second.paid + look_pause;
+    if (pace.pending) return pace.paid + look_pause;
     const auto& last = handshake.messages.back();
     const bool open = last.role == Role::request || last.skf_number != 0 || is_odd(last);
     return open ? next_rung(rungs_open, handshake.last_time, now)

@@ -15,6 +15,13 @@
 
 namespace ikefrag {
 
+/// How often one handshake is looked at; kept with it.
+struct LookPace {
+    TimePoint paid;           ///< each look pays a pause; ahead of now by a burst at most
+    bool pending : 1 = false; ///< a look was put off
+    bool trouble : 1 = false; ///< a failure stands: everything new may be its end
+};
+
 /// Looks at handshakes as they change and keeps one finding per attempt and diagnosis: opened,
 /// updated, closed with the outcome. Keeps the few sums over a server's clients that server-wide
 /// diagnoses need (D01, D06, D08, D25, D35). Called by the tracker only.
@@ -34,15 +41,15 @@ public:
 
     /// Called after every change of a handshake, when a deadline it named is due, and once when it
     /// has ended (handshake.ended).
-    void review(const Handshake& handshake, TimePoint now);
+    void review(const Handshake& handshake, LookPace& pace, TimePoint now);
 
     /// A lost or refused datagram that belongs to no handshake: tails alone, attacks.
     void stray(const DatagramLost& lost, TimePoint now);
 
     /// When a handshake should be reviewed again though nothing more was seen of it (silence is a
     /// signal); empty: no need.
-    [[nodiscard]] std::optional<TimePoint> review_at(const Handshake& handshake,
-                                                     TimePoint now) const;
+    [[nodiscard]] static std::optional<TimePoint>
+    review_at(const Handshake& handshake, const LookPace& pace, TimePoint now);
 
     void set_policy(PolicyPointer policy);
     /// Tracker::set_fragment_drops.

@@ -126,7 +126,8 @@ void find_never_arrived(const Scene& scene, Drafts& out) {
         return;
     const auto* tails =
         scene.sums.tails(handshake.client.address, handshake.server.address, view.now);
-    if (!view.tails.empty() || (tails != nullptr && tails->last_time > view.init_answer->time))
+    if (!view.tails.empty() || !view.answer_tails.empty() ||
+        (tails != nullptr && tails->last_time > view.init_answer->time))
         return;
     scene.server.mark(handshake.number, view.now).never_arrived = true;
     const auto count = count_missing(scene);

@@ -54,6 +54,11 @@ StepKey key_of(const MessageRecord& message) noexcept {
     return key;
 }
 
+/// Whether it is a request or an answer of the first step.
+bool is_of_init(const MessageRecord& message) noexcept {
+    return is_phase_one(message.exchange) ? v1_step(message) == 0 : is_init(message.exchange);
+}
+
 bool is_request(const MessageRecord& message) noexcept {
     return is_phase_one(message.exchange) ? message.from_initiator : message.role == Role::request;
 }
@@ -273,10 +278,9 @@ const Step* View::open_step() const noexcept {
 }
 
 bool View::went_on() const noexcept {
-    const auto from_initiator =
-        handshake.client_is_initiator ? Direction::to_server : Direction::to_peer;
-    return std::ranges::any_of(
-        steps, [&](const Step& step) { return !step.init && step.direction == from_initiator; });
+    return std::ranges::any_of(handshake.messages, [](const MessageRecord& message) {
+        return !is_tail(message) && !is_of_init(message);
+    });
 }
 
 bool View::seen_leaving(Direction direction) const noexcept {

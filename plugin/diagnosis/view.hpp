@@ -77,7 +77,8 @@ struct View {
     [[nodiscard]] const Step* init() const noexcept;
     /// The last step of the client that is not answered, or null.
     [[nodiscard]] const Step* open_step() const noexcept;
-    /// Steps after IKE_SA_INIT that the initiator began.
+    /// Whether anything beyond IKE_SA_INIT was seen, of either side: an answer to what was not seen
+    /// shows that its request took another way.
     [[nodiscard]] bool went_on() const noexcept;
     /// Whether any message of the handshake was seen leaving this firewall in that direction.
     [[nodiscard]] bool seen_leaving(Direction direction) const noexcept;

@@ -20,6 +20,7 @@ VendorTable::VendorTable(std::vector<VendorId> ids) : ids_(std::move(ids)) {
     std::erase_if(ids_, [](const VendorId& id) { return id.prefix.size() < start_bytes; });
     if (ids_.size() > std::numeric_limits<std::uint16_t>::max())
         ids_.resize(std::numeric_limits<std::uint16_t>::max());
+    for (const auto& id : ids_) words_.emplace_back(id.vendor);
     for (std::size_t i = 0; i < ids_.size(); ++i)
         by_start_.emplace_back(start_of(ids_[i].prefix), static_cast<std::uint16_t>(i));
     std::sort(by_start_.begin(), by_start_.end(), [this](const auto& a, const auto& b) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include "plugin/diagnosis/diagnostician.hpp"
 #include "plugin/handshake.hpp"
 #include "plugin/time.hpp"
 #include "plugin/tracker/slab.hpp"
@@ -32,11 +33,12 @@ inline constexpr std::size_t stage_count = 4;
 struct Entry {
     Handshake handshake;
     std::uint64_t pair = 0; ///< hash of the two addresses, in no order
-    TimePoint review_due;   ///< while review_place names one
-    Links created;          ///< in order of the first message
-    Links used;             ///< in order of the latest message
-    Links same_pair;        ///< `after`: the next older of the pair
-    Links running;          ///< of those not ended, in order of the latest message
+    LookPace pace;
+    TimePoint review_due; ///< while review_place names one
+    Links created;        ///< in order of the first message
+    Links used;           ///< in order of the latest message
+    Links same_pair;      ///< `after`: the next older of the pair
+    Links running;        ///< of those not ended, in order of the latest message
     /// Among those to be reviewed; no_index: it is not.
     std::uint32_t review_place = no_index;
     std::uint32_t answer_bytes = 0; ///< of the last IKE_AUTH answer
@@ -53,13 +55,14 @@ struct Entry {
     Fragmentation other_fragmentation = Fragmentation::unknown; ///< by that other answer
     /// How its end is in the totals; in_progress: not yet.
     Outcome counted = Outcome::in_progress;
-    bool running_now = false;
-    bool after_answer = false; ///< something followed the last IKE_AUTH answer
+    bool other_intermediate : 1 = false; ///< as other_fragmentation
+    bool running_now : 1 = false;
+    bool after_answer : 1 = false; ///< something followed the last IKE_AUTH answer
     /// Something of a message that is not whole yet came after the last answer: tails of an unknown
-    /// one, or IKEv1 fragments.
-    bool tail_pending = false;
-    bool has_findings = false;
-    bool strong = false; ///< in the list of those whose client showed itself
+    /// one, IKEv1 fragments, or the first IP fragment of IKEv1's phase 1 or of another IKE_SA_INIT.
+    bool tail_pending : 1 = false;
+    bool has_findings : 1 = false;
+    bool strong : 1 = false; ///< in the list of those whose client showed itself
 
     /// In which order handshakes are reviewed.
     [[nodiscard]] std::pair<TimePoint, std::uint64_t> review_order() const noexcept {

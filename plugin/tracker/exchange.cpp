@@ -37,16 +37,6 @@ bool goes_back(const MessageRecord& request,
     return server && server == policy.server_of(request.destination.address);
 }
 
-std::string hex(const UnknownVendor& vendor) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (std::size_t i = 0; i < vendor.bytes; ++i) {
-        text += digits[vendor.start[i] >> 4];
-        text += digits[vendor.start[i] & 15];
-    }
-    return text;
-}
-
 Fragmentation announced(const Sighting& sighting, Fragmentation before) noexcept {
     const auto& notes = sighting.facts.notes;
     const bool vendor = notes.has(Note::v1_fragmentation_vid);
@@ -173,6 +163,8 @@ void Tracker::State::choose_answer(Entry& entry, const IkeHeader& header) {
     auto& side = handshake.client_is_initiator ? handshake.server_side : handshake.client_side;
     entry.other_spi = short_hash(std::exchange(handshake.responder_spi, header.responder_spi));
     std::swap(side.fragmentation, entry.other_fragmentation);
+    entry.other_intermediate =
+        std::exchange(side.intermediate_supported, bool{entry.other_intermediate});
 }
 
 std::uint32_t Tracker::State::short_hash(const Spi& spi) const {
@@ -252,6 +244,7 @@ void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
         if (handshake.init_answered && spi != handshake.responder_spi) {
             entry.other_spi = short_hash(spi);
             entry.other_fragmentation = announced(sighting, Fragmentation::unknown);
+            entry.other_intermediate = notes.has(Note::intermediate_supported);
             return;
         }
         handshake.init_answered = true;
@@ -318,17 +311,17 @@ void Tracker::State::learn_side(Entry& entry, const Sighting& sighting) {
     auto& handshake = entry.handshake;
     auto& side = sighting.from_client ? handshake.client_side : handshake.server_side;
     side.fragmentation = announced(sighting, side.fragmentation);
-    if (sighting.facts.notes.has(Note::intermediate_supported)) side.intermediate_supported = true;
+    side.intermediate_supported = sighting.facts.notes.has(Note::intermediate_supported) ||
+                                  (sighting.facts.cut && side.intermediate_supported);
     if (sighting.opening == nullptr) return;
     const auto& opening = *sighting.opening;
     if (opening.source_as_sent) side.behind_nat = !*opening.source_as_sent;
     if (opening.destination_as_sent) side.other_behind_nat = !*opening.destination_as_sent;
     for (const auto vendor : opening.vendors)
-        if (side.vendor.empty()) side.vendor = vendors_.at(vendor).vendor;
+        if (side.vendor.empty()) side.vendor = vendors_.word(vendor);
     if (!opening.vendors.empty() || !opening.unknown_vendors.empty()) {
         auto list = vendor_list(opening);
-        for (const auto& earlier : side.vendor_ids)
-            if (std::find(list.begin(), list.end(), earlier) == list.end()) list.push_back(earlier);
+        list.add_all(side.vendor_ids);
         side.vendor_ids = std::move(list);
     }
     if (opening.transforms.empty()) return;
@@ -336,7 +329,7 @@ void Tracker::State::learn_side(Entry& entry, const Sighting& sighting) {
     (sighting.from_initiator ? handshake.offered : handshake.chosen) = transform_list(opening);
 }
 
-SharedList<std::string> Tracker::State::vendor_list(const OpeningFacts& opening) {
+VendorList Tracker::State::vendor_list(const OpeningFacts& opening) {
     std::array<std::uint64_t, 1 + 16 + 8 * 3> words{opening.vendors.size()};
     std::size_t count = 1;
     for (const auto vendor : opening.vendors) words[count++] = vendor;
@@ -348,11 +341,12 @@ SharedList<std::string> Tracker::State::vendor_list(const OpeningFacts& opening)
     const auto key = keys.of_words(std::span(words).first(count));
     if (const auto known = vendor_lists_.find(key); known != vendor_lists_.end())
         return known->second;
-    std::vector<std::string> names;
-    for (const auto vendor : opening.vendors) names.push_back(vendors_.at(vendor).name);
-    for (const auto& vendor : opening.unknown_vendors) names.push_back(hex(vendor));
+    VendorList list;
+    for (const auto vendor : opening.vendors) list.add_name(vendors_.at(vendor).name);
+    for (const auto& vendor : opening.unknown_vendors)
+        list.add_unknown(Bytes(vendor.start).first(vendor.bytes));
     if (vendor_lists_.size() == max_shared_lists) vendor_lists_.clear();
-    return vendor_lists_[key] = SharedList<std::string>(std::move(names));
+    return vendor_lists_[key] = std::move(list);
 }
 
 SharedList<Transform> Tracker::State::transform_list(const OpeningFacts& opening) {

@@ -316,7 +316,7 @@ void Tracker::State::follow_fragment(Entry& entry, Sighting& sighting, bool same
                         .datagram_bytes = sighting.item.seen.datagram_bytes,
                         .ip_fragmented = sighting.item.seen.ip_fragments > 0,
                         .same_bytes_seen = same_bytes_seen};
-    const auto change = add_fragment(handshake.sets.edit(), of, facts.fragment);
+    const auto change = add_fragment(handshake.sets, of, facts.fragment);
     auto& row =
         tally_of(handshake).row(facts.header.major, facts.header.exchange_type, sighting.role);
     // Of more pieces than are told apart the message is taken for whole: a handshake that goes on

@@ -7,12 +7,14 @@ namespace ikefrag {
 
 namespace {
 
-FragmentSet* find_latest(std::vector<FragmentSet>& sets, const FragmentOf& of) noexcept {
-    const auto found = std::find_if(sets.rbegin(), sets.rend(), [&of](const FragmentSet& set) {
-        return set.exchange == of.exchange && set.direction == of.direction &&
-               set.role == of.role && set.transport == of.transport && set.id == of.id;
-    });
-    return found == sets.rend() ? nullptr : &*found;
+FragmentSet* find_latest(SeldomList<FragmentSet>& sets, const FragmentOf& of) noexcept {
+    for (auto* set = sets.end(); set != sets.begin();) {
+        --set;
+        if (set->exchange == of.exchange && set->direction == of.direction &&
+            set->role == of.role && set->transport == of.transport && set->id == of.id)
+            return set;
+    }
+    return nullptr;
 }
 
 FragmentSet fresh(const FragmentOf& of) noexcept {
@@ -26,8 +28,8 @@ FragmentSet fresh(const FragmentOf& of) noexcept {
     return set;
 }
 
-FragmentSet& append(std::vector<FragmentSet>& sets, const FragmentOf& of) {
-    if (sets.size() == max_sets) sets.erase(sets.begin());
+FragmentSet& append(SeldomList<FragmentSet>& sets, const FragmentOf& of) {
+    if (sets.size() == max_sets) sets.pop_front();
     sets.push_back(fresh(of));
     return sets.back();
 }
@@ -46,7 +48,7 @@ bool is_lost(const FragmentSet& set) noexcept {
 } // namespace
 
 SetChange
-add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment) {
+add_fragment(SeldomList<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment) {
     SetChange change;
     if (fragment.number == 0) return change;
     auto* set = find_latest(sets, of);

@@ -3,10 +3,10 @@
 
 #include "plugin/handshake.hpp"
 #include "plugin/ike/fragment.hpp"
+#include "plugin/seldom_list.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace ikefrag {
 
@@ -43,7 +43,7 @@ struct FragmentOf {
 /// Bounds: at most `max_sets` remain, the oldest goes; numbers are told apart up to
 ///         NumberSet::max_number, a set of more is never complete
 SetChange
-add_fragment(std::vector<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment);
+add_fragment(SeldomList<FragmentSet>& sets, const FragmentOf& of, const FragmentHeader& fragment);
 
 inline constexpr std::size_t max_sets = 16;
 

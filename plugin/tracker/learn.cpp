@@ -27,6 +27,20 @@ learned(Fragmentation before, Fragmentation now, std::uint8_t version, bool was_
     return now;
 }
 
+/// The same of IKE_INTERMEDIATE: only version 2 has it, and a server names it to none but those who
+/// do (RFC 9242 §3.1).
+std::optional<bool>
+learned(std::optional<bool> before, std::optional<bool> now, bool was_asked) noexcept {
+    return !now || (!*now && !was_asked) ? before : now;
+}
+
+/// Whether a side named IKE_INTERMEDIATE; empty where no IKE_SA_INIT of it was read to its end.
+std::optional<bool> names_intermediate(const SideFacts& side, std::uint8_t version) noexcept {
+    if (side.intermediate_supported) return true;
+    if (version != 2 || side.fragmentation == Fragmentation::unknown) return std::nullopt;
+    return false;
+}
+
 } // namespace
 
 /// The client has shown that it receives: now, and not before, what both sides said is stored.
@@ -74,27 +88,36 @@ void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint tim
         count_peer(*known, false);
     }
     auto& peer = known->peer;
-    const auto before = peer.fragmentation;
-    const bool was_asked = is_client || handshake.client_side.fragmentation == Fragmentation::ike ||
-                           handshake.client_side.fragmentation == Fragmentation::v1;
+    const auto before = peer.capability;
+    const auto& asking = handshake.client_side;
+    const bool asked_fragmentation = is_client || asking.fragmentation == Fragmentation::ike ||
+                                     asking.fragmentation == Fragmentation::v1;
     const bool is_news = peer.role != role || time - peer.last_seen >= seen_again_after ||
                          peer.first_seen == time ||
                          (!side.vendor.empty() && side.vendor != peer.vendor) ||
                          server_name(handshake.server_index) != peer.server;
     peer.role = role;
     peer.server = server_name(handshake.server_index);
-    peer.fragmentation = learned(before, side.fragmentation, handshake.version, was_asked);
+    peer.capability = {
+        .fragmentation = learned(
+            before.fragmentation, side.fragmentation, handshake.version, asked_fragmentation),
+        .intermediate = learned(before.intermediate,
+                                names_intermediate(side, handshake.version),
+                                is_client || asking.intermediate_supported)};
     if (!side.vendor.empty()) peer.vendor = side.vendor;
     peer.last_seen = std::max(peer.last_seen, time);
     known->server =
         static_cast<std::uint16_t>(handshake.server_index.value_or(tallies_.size() - 1));
     count_peer(*known, true);
-    if (before != peer.fragmentation) {
-        // The first is the beginning of its history, and no change.
-        if (before != Fragmentation::unknown) peer.fragmentation_changed = time;
-        emit(time, CapabilityChanged{address, role, before, peer.fragmentation});
-    }
-    if (is_news || before != peer.fragmentation) emit(time, PeerChanged{address});
+    const auto& after = peer.capability;
+    // The first is the beginning of its history, and no change.
+    if (before.fragmentation != Fragmentation::unknown &&
+        before.fragmentation != after.fragmentation)
+        peer.fragmentation_changed = time;
+    if (before.intermediate && before.intermediate != after.intermediate)
+        peer.intermediate_changed = time;
+    if (before != after) emit(time, CapabilityChanged{address, role, before, after});
+    if (is_news || before != after) emit(time, PeerChanged{address});
 }
 
 void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
@@ -107,7 +130,7 @@ void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
             --count;
         }
     };
-    step(counts.peers_by_fragmentation[index(entry.peer.fragmentation)]);
+    step(counts.peers_by_fragmentation[index(entry.peer.capability.fragmentation)]);
     step(counts.peers_by_transition[index(entry.peer.transition)]);
     step(counts.peers_by_vendor[entry.peer.vendor]);
 }
@@ -174,6 +197,8 @@ void Tracker::State::restore_peer(const Peer& peer) {
         auto& later = known->peer;
         if (later.first_seen <= peer.last_seen) return;
         later.first_seen = peer.first_seen;
+        if (!later.capability.intermediate)
+            later.capability.intermediate = peer.capability.intermediate;
         later.handshakes_ok += peer.handshakes_ok;
         later.handshakes_failed += peer.handshakes_failed;
         emit(now_, PeerChanged{peer.address});
@@ -190,11 +215,11 @@ void Tracker::State::restore_peer(const Peer& peer) {
     entry.peer.server = server_name(server);
     count_peer(entry, true);
     proven_changed_ = true;
-    if (!server || peer.role != PeerRole::server || peer.fragmentation == Fragmentation::unknown)
-        return;
+    const auto fragmentation = peer.capability.fragmentation;
+    if (!server || peer.role != PeerRole::server || fragmentation == Fragmentation::unknown) return;
     // The board's answer of before the restart, until a handshake gives a newer one.
     auto& supported = tallies_[*server].counts.fragmentation_supported;
-    if (!supported) supported = peer.fragmentation == Fragmentation::ike;
+    if (!supported) supported = fragmentation == Fragmentation::ike;
 }
 
 std::string Tracker::State::server_name(std::optional<std::size_t> index) const {

@@ -57,6 +57,31 @@ TimePoint came_at(const DatagramLost& lost, TimePoint told) noexcept {
     return lost.first_time == TimePoint{} ? told : lost.first_time;
 }
 
+/// Whether the initiator asked, or was answered, in full since then. A loss is told when its hold
+/// ends: what was sent again meanwhile says more.
+bool went_on_since(const Handshake& handshake, TimePoint came) {
+    return std::any_of(
+        handshake.messages.begin(), handshake.messages.end(), [came](const MessageRecord& record) {
+            return record.complete && !record.unasked && record.time > came &&
+                   record.from_initiator == (record.role == Role::request);
+        });
+}
+
+/// Whether a request is of the exchange after the latest one, not of one before it told late.
+bool begins_next(const Asked& asked, const IkeHeader& header) noexcept {
+    if (!asked.any) return true;
+    const bool other_type = asked.type != header.exchange_type;
+    if (header.major == 1) return other_type;
+    return header.message_id > asked.message_id ||
+           (header.message_id == asked.message_id && other_type);
+}
+
+/// Whether the exchange may have more than one request: IKEv1's phase 1 has message ID 0
+/// throughout, IKE_SA_INIT is begun anew with a cookie or another group.
+bool has_many_requests(const IkeHeader& header) noexcept {
+    return is_opening_exchange(header.major, header.exchange_type);
+}
+
 } // namespace
 
 // Datagrams that never became whole -------------------------------------------------------------
@@ -161,24 +186,10 @@ void Tracker::State::apply_lost(
     } else if (record.role == Role::response) {
         entry.asked[record.from_initiator ? 1 : 0].answer_part = true;
     } else if (!item.facts) {
-        if (record.from_initiator) entry.tail_pending = true;
+        if (record.from_initiator && !went_on_since(handshake, record.time))
+            entry.tail_pending = true;
     } else {
-        auto& asked = entry.asked[record.from_initiator ? 0 : 1];
-        const auto& header = item.facts->header;
-        const bool is_new = !asked.any || asked.message_id != header.message_id ||
-                            asked.type != header.exchange_type;
-        if (is_new) {
-            if (header.message_id > asked.message_id) doubt_view(entry, asked, time);
-            reopen(index);
-            asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
-            if (record.from_initiator) entry.answer = Answer::none;
-        }
-        if (header.major == 2 && !is_opening_exchange(2, header.exchange_type))
-            choose_answer(entry, header);
-        if (is_auth_exchange(header.exchange_type)) set_stage(entry, Stage::auth);
-        if (from_client && handshake.init_answered &&
-            header.responder_spi == handshake.responder_spi)
-            prove(index, time);
+        apply_lost_request(index, item.facts->header, record, time);
     }
     handshake.last_time = std::max(handshake.last_time, record.time);
     handshakes.touch(index);
@@ -188,6 +199,32 @@ void Tracker::State::apply_lost(
         note_path_mtu(entry, record.direction, lost.first_fragment_bytes, time);
     request_review(index, time);
     evict();
+}
+
+void Tracker::State::apply_lost_request(std::uint32_t index,
+                                        const IkeHeader& header,
+                                        const MessageRecord& record,
+                                        TimePoint time) {
+    auto& entry = handshakes.at(index);
+    const auto& handshake = entry.handshake;
+    auto& asked = entry.asked[record.from_initiator ? 0 : 1];
+    if (begins_next(asked, header)) {
+        if (header.message_id > asked.message_id) doubt_view(entry, asked, time);
+        reopen(index);
+        asked = {.message_id = header.message_id, .type = header.exchange_type, .any = true};
+        if (record.from_initiator) entry.answer = Answer::none;
+    } else if (record.from_initiator && has_many_requests(header) && !record.retransmit &&
+               !went_on_since(handshake, record.time)) {
+        if (header.major == 1 && !is_zero(header.responder_spi)) doubt_view(entry, asked, time);
+        reopen(index);
+        entry.tail_pending = true;
+    }
+    if (header.major == 2 && !is_opening_exchange(2, header.exchange_type))
+        choose_answer(entry, header);
+    if (is_auth_exchange(header.exchange_type)) set_stage(entry, Stage::auth);
+    if (record.direction == Direction::to_server && handshake.init_answered &&
+        header.responder_spi == handshake.responder_spi)
+        prove(index, time);
 }
 
 // ICMP ------------------------------------------------------------------------------------------

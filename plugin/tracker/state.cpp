@@ -202,11 +202,11 @@ void Tracker::State::request_review(std::uint32_t index, TimePoint time) {
 void Tracker::State::review(std::uint32_t index, TimePoint time) {
     auto& entry = handshakes.at(index);
     mute_where_unsure(entry);
-    diagnostician.review(entry.handshake, time);
+    diagnostician.review(entry.handshake, entry.pace, time);
     take_steps();
     handshakes.clear_review(index);
     if (entry.handshake.ended) return;
-    const auto again = diagnostician.review_at(entry.handshake, time);
+    const auto again = Diagnostician::review_at(entry.handshake, entry.pace, time);
     // A deadline that is no later than now would keep us here for ever.
     if (again) request_review(index, std::max(*again - review_delay, time));
 }

@@ -142,7 +142,7 @@ private:
     void look_for_evidence(std::uint32_t index, const Sighting& sighting);
     [[nodiscard]] bool answers_request(const Entry& entry, const Sighting& sighting) const;
     void learn_side(Entry& entry, const Sighting& sighting);
-    [[nodiscard]] SharedList<std::string> vendor_list(const OpeningFacts& opening);
+    [[nodiscard]] VendorList vendor_list(const OpeningFacts& opening);
     [[nodiscard]] SharedList<Transform> transform_list(const OpeningFacts& opening);
 
     // losses.cpp
@@ -150,6 +150,10 @@ private:
     void follow_tail(const LostItem& item, TimePoint time, Leg leg);
     void apply_lost(
         std::uint32_t index, const LostItem& item, bool from_client, TimePoint time, Leg leg);
+    void apply_lost_request(std::uint32_t index,
+                            const IkeHeader& header,
+                            const MessageRecord& record,
+                            TimePoint time);
     void follow_icmp(const IcmpItem& item, TimePoint time);
     void follow_esp(const EspSeen& seen, TimePoint time);
     [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item, TimePoint time) const;
@@ -186,7 +190,7 @@ private:
     ReorderWindow window_;
     Slab<OpeningFacts> openings_;
     std::uint32_t spare_opening_ = no_index;
-    std::unordered_map<std::uint64_t, SharedList<std::string>> vendor_lists_;
+    std::unordered_map<std::uint64_t, VendorList> vendor_lists_;
     std::unordered_map<std::uint64_t, SharedList<Transform>> transform_lists_;
     std::vector<Event> events_;              ///< once full a ring, which begins at the oldest
     std::size_t oldest_event_ = 0;           ///< 0 until then

@@ -133,9 +133,9 @@ def check_handshakes(r):
 
 def check_findings(r):
     for p in r['peers']:
-        keys(p, 'address role fragmentation vendor transition', 'a peer')
+        keys(p, 'address role fragmentation vendor transition intermediate intermediate_changed', 'a peer')
         need(p['role'] in ('client', 'server') and p['fragmentation'] in WORDS['fragmentation'] and
-             p['transition'] in WORDS['transition'], f'peer {p}')
+             p['transition'] in WORDS['transition'] and p['intermediate'] in (True, False, None), f'peer {p}')
     for d in r['diagnoses']:
         keys(d, 'id slug kind severity confidence actor client server initiator_spi sentence remedy evidence', 'a diagnosis')
         for key in 'kind severity confidence actor'.split():

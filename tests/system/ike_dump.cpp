@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace ikefrag;
@@ -22,6 +23,16 @@ std::vector<std::uint8_t> bytes_of(const std::string& line) {
     for (std::size_t i = 0; i + 1 < line.size(); i += 2)
         bytes.push_back(static_cast<std::uint8_t>(digit(line[i]) * 16 + digit(line[i + 1])));
     return bytes;
+}
+
+std::string hex_of(Bytes bytes) {
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string text;
+    for (const auto byte : bytes) {
+        text += digits[byte >> 4];
+        text += digits[byte & 15];
+    }
+    return text;
 }
 
 void dump(Bytes message, const VendorTable& vendors) {
@@ -51,9 +62,14 @@ void dump(Bytes message, const VendorTable& vendors) {
     PayloadWalk walk(header, message);
     between = "";
     std::vector<std::uint16_t> notifies;
+    std::string vendor_ids;
     while (const auto payload = walk.next()) {
         std::cout << between << int{payload->type};
         between = ", ";
+        const bool is_vendor_id =
+            payload->type == (header.major == 1 ? payload::v1_vendor_id : payload::vendor_id);
+        if (is_vendor_id)
+            vendor_ids += (vendor_ids.empty() ? "\"" : ", \"") + hex_of(payload->body) + '"';
         const bool is_notify =
             payload->type == (header.major == 1 ? payload::v1_notify : payload::notify);
         if (!is_notify) continue;
@@ -66,7 +82,7 @@ void dump(Bytes message, const VendorTable& vendors) {
         std::cout << between << type;
         between = ", ";
     }
-    std::cout << "]}\n";
+    std::cout << "], \"vendor_ids\": [" << vendor_ids << "]}\n";
 }
 
 } // namespace

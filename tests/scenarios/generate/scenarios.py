@@ -153,6 +153,13 @@ def d06_not_when_scanner():
 
 
 @scenario
+def d06_not_when_only_answers_pass():
+    """UDP 500 passes here both ways, of UDP 4500 only the server's answers: the requests take another way."""
+    return [at(20 * number, Story("d06answers%d" % number).agree().at(0.2).answer().at(0.5).answer(message_id=2, size=300))
+            for number in range(3)]
+
+
+@scenario
 def d06_not_when_one_of_ten():
     """Nine clients succeed, one stops after IKE_SA_INIT: too few of the server's attempts, and of one network."""
     return crowd(9) + [at(100, Story("d06one", client="203.0.113.9").agree())]

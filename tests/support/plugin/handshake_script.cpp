@@ -36,7 +36,7 @@ HandshakeScript::HandshakeScript(std::shared_ptr<Firewall> firewall)
 
 HandshakeScript& HandshakeScript::at(double seconds) {
     const auto target = epoch + seconds_of(seconds);
-    while (const auto due = firewall_->diagnostician.review_at(handshake, now_)) {
+    while (const auto due = Diagnostician::review_at(handshake, pace_, now_)) {
         if (*due > target) break;
         now_ = std::max(*due, now_ + std::chrono::milliseconds(1));
         review();
@@ -63,7 +63,7 @@ HandshakeScript& HandshakeScript::offers(Fragmentation client, Fragmentation ser
 }
 
 void HandshakeScript::review() {
-    firewall_->diagnostician.review(handshake, now_);
+    firewall_->diagnostician.review(handshake, pace_, now_);
     firewall_->take();
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,10 @@ public:
     [[nodiscard]] const Finding* finding(const std::string& id) const;
     [[nodiscard]] Firewall& firewall() { return *firewall_; }
     [[nodiscard]] TimePoint now() const { return now_; }
+    /// When it should be reviewed again.
+    [[nodiscard]] std::optional<TimePoint> due() const {
+        return Diagnostician::review_at(handshake, pace_, now_);
+    }
 
 private:
     void review();
@@ -87,6 +92,7 @@ private:
 
     std::shared_ptr<Firewall> firewall_;
     TimePoint now_;
+    LookPace pace_;
     bool leaving_ = false;
     mutable std::vector<Finding> kept_;
 };

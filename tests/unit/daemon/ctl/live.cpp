@@ -200,7 +200,8 @@ TEST_CASE("ctl live: what a peer could do, and from when on", "[ctl]") {
         const auto row = [](const char* time, const char* word) {
             return json::object{
                 {"time",          time},
-                {"fragmentation", word}
+                {"fragmentation", word},
+                {"intermediate",  true}
             };
         };
         return result({
@@ -218,6 +219,7 @@ TEST_CASE("ctl live: what a peer could do, and from when on", "[ctl]") {
           R"({"address":"192.0.2.1","command":"history"})");
     CHECK(told.out.find("2026-11-20 10:00:00") < told.out.find("2026-11-22 09:12:44"));
     CHECK(contains(told.out, "none"));
+    CHECK(contains(told.out, "yes"));
     CHECK_FALSE(contains(told.out, "\x1b"));
     CHECK(json::parse(daemon.ctl({"peers", "history", "192.0.2.1", "--json"}).out)
               .at("history")

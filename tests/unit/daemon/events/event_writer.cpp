@@ -107,8 +107,8 @@ TEST_CASE("events: with [privacy] mask no client address is written", "[events]"
         events.finding_changed("opened", finding, "vpn1", start);
         events.capability_changed({*parse_address("203.0.113.77"),
                                    PeerRole::client,
-                                   Fragmentation::none,
-                                   Fragmentation::ike},
+                                   {Fragmentation::none},
+                                   {Fragmentation::ike}},
                                   start);
         DatagramLost lost;
         lost.source = *parse_address("203.0.113.77");
@@ -159,8 +159,8 @@ TEST_CASE("events: who changes at will cannot fill the file; a first capability 
           "[events]") {
     const auto lines = written({}, false, [](EventWriter& events) {
         const auto show = [&](const char* address, Fragmentation before, Fragmentation after) {
-            events.capability_changed({*parse_address(address), PeerRole::client, before, after},
-                                      start);
+            events.capability_changed(
+                {*parse_address(address), PeerRole::client, {before}, {after}}, start);
         };
         show("203.0.113.9", Fragmentation::unknown, Fragmentation::ike);
         for (int i = 0; i < 100; ++i) {
@@ -215,4 +215,26 @@ TEST_CASE("events: the file is ours alone, links are not followed, rotation is",
         while (events.counters().failures.get() < 3) ::usleep(1000);
         CHECK(events.counters().written.get() == 0);
     }
+}
+
+TEST_CASE("events: a change of IKE_INTERMEDIATE is told beside that of fragmentation", "[events]") {
+    const auto address = *parse_address("198.51.100.5");
+    const auto lines = written({}, false, [&](EventWriter& events) {
+        const auto show = [&](const Capability& before, const Capability& after) {
+            events.capability_changed({address, PeerRole::server, before, after}, start);
+        };
+        show({Fragmentation::ike}, {Fragmentation::ike, true});
+        show({Fragmentation::ike, true}, {Fragmentation::ike, false});
+        show({Fragmentation::none}, {Fragmentation::ike, true});
+    });
+    REQUIRE(lines.size() == 2); // the first that is known is no change
+    const auto lost = json::parse(lines[0]).as_object();
+    CHECK(lost.at("before") == "ike");
+    CHECK(lost.at("after") == "ike");
+    CHECK(lost.at("intermediate_before") == true);
+    CHECK(lost.at("intermediate_after") == false);
+    const auto gained = json::parse(lines[1]).as_object();
+    CHECK(gained.at("after") == "ike");
+    CHECK(gained.at("intermediate_before").is_null());
+    CHECK(gained.at("intermediate_after") == true);
 }

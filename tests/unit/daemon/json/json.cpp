@@ -114,7 +114,7 @@ TEST_CASE("json: hostile text is valid UTF-8 and harmless", "[json]") {
     const std::string nasty("\x1b[2J</script>'; DROP\n=cmd%n\xff\xfe\0end", 32);
     auto h = handshake();
     h.client_side.vendor = nasty;
-    h.client_side.vendor_ids.push_back(nasty);
+    h.client_side.vendor_ids.add_name(nasty);
     Peer peer;
     peer.vendor = nasty;
     Finding finding;
@@ -135,6 +135,8 @@ TEST_CASE("json: a peer and a finding without facts have nulls, not gaps", "[jso
     const auto peer = to_json(Peer{});
     CHECK(keys(peer, 5) == "address role fragmentation vendor transition");
     CHECK(peer.at("vendor").is_null());
+    CHECK(peer.at("intermediate").is_null());
+    CHECK(peer.at("intermediate_changed").is_null());
     Finding finding;
     finding.diagnosis = find_diagnosis("D04");
     REQUIRE(finding.diagnosis != nullptr);
@@ -249,8 +251,8 @@ TEST_CASE("json: a set has what is missing of it, and what it began anew from", 
     for (const auto number : {1u, 2u, 4u}) set.present.add(static_cast<std::uint16_t>(number));
     set.previous_total = 3;
     set.previous_largest_bytes = 1280;
-    h.sets.edit().push_back(set);
-    h.sets.edit().push_back(FragmentSet{});
+    h.sets.push_back(set);
+    h.sets.push_back(FragmentSet{});
     const auto sets = to_json_with_timeline(h).at("sets");
     CHECK(json::serialize(sets.at(0).at("missing")) == "[3,5]");
     CHECK(sets.at(0).at("previous_total") == 3);

@@ -70,7 +70,7 @@ Peer peer_number(std::uint32_t number) {
     peer.address =
         *parse_address("10." + std::to_string(number >> 16) + '.' +
                        std::to_string(number >> 8 & 255) + '.' + std::to_string(number & 255));
-    peer.fragmentation = number % 3 == 0 ? Fragmentation::ike : Fragmentation::none;
+    peer.capability.fragmentation = number % 3 == 0 ? Fragmentation::ike : Fragmentation::none;
     peer.vendor = number % 2 == 0 ? "windows" : "strongswan";
     peer.first_seen = peer.last_seen = TimePoint(std::chrono::seconds(1'700'000'000));
     return peer;

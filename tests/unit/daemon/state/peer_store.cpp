@@ -35,7 +35,7 @@ struct Directory {
 Peer peer_at(const char* address, TimePoint seen) {
     Peer peer;
     peer.address = *parse_address(address);
-    peer.fragmentation = Fragmentation::ike;
+    peer.capability.fragmentation = Fragmentation::ike;
     peer.vendor = "windows";
     peer.first_seen = seen;
     peer.last_seen = seen;
@@ -61,6 +61,8 @@ TEST_CASE("peers.db: what was learned is there after a restart", "[state]") {
         peer.embedded = parse_address("198.51.100.83");
         peer.fragmentation_changed = noon - 1h;
         peer.server = "vpn1";
+        peer.capability.intermediate = false;
+        peer.intermediate_changed = noon - 2h;
         store.store(peer);
         store.store(peer_at("198.51.100.7", noon - 100h));
     }
@@ -76,7 +78,11 @@ TEST_CASE("peers.db: what was learned is there after a restart", "[state]") {
     CHECK(all[0].path_mtu_bytes == 1400);
     CHECK(all[0].vendor == "windows");
     CHECK(all[0].server == "vpn1");
+    CHECK(all[0].capability.intermediate == false);
+    CHECK(all[0].intermediate_changed == noon - 2h);
     CHECK_FALSE(all[1].server);
+    CHECK_FALSE(all[1].capability.intermediate);
+    CHECK_FALSE(all[1].intermediate_changed);
     CHECK(store.load(noon - 1h).size() == 1);
 }
 
@@ -98,7 +104,7 @@ TEST_CASE("peers.db: a forgotten address leaves nothing", "[state]") {
     {
         PeerStore store(settings_in(directory));
         store.store(peer_at("198.51.100.7", noon));
-        store.capability_changed(*parse_address("198.51.100.7"), noon, Fragmentation::ike);
+        store.capability_changed(*parse_address("198.51.100.7"), noon, {Fragmentation::ike});
     }
     {
         PeerStore store(settings_in(directory));
@@ -120,7 +126,7 @@ TEST_CASE("peers.db: an address that comes back after it was forgotten has no pa
     {
         PeerStore store(settings_in(directory));
         store.store(peer_at("198.51.100.7", noon));
-        store.capability_changed(address, noon, Fragmentation::ike);
+        store.capability_changed(address, noon, {Fragmentation::ike});
     }
     auto settings = settings_in(directory);
     settings.batch_every = is_refused ? 10ms : 10min; // the second: all at the end
@@ -206,6 +212,16 @@ TEST_CASE("peers.db: a file that is ours by name only is moved aside", "[state]"
         int version;
     };
     const Case cases[] = {
+        {"a version 3 without its columns",
+         "CREATE TABLE peer (" + columns +
+             ", server TEXT);"
+             "CREATE INDEX peer_by_last_seen ON peer (last_seen);" +
+             capability,                                                                         3},
+        {"a version that is not made yet",
+         "CREATE TABLE peer (" + columns +
+             ", server TEXT);"
+             "CREATE INDEX peer_by_last_seen ON peer (last_seen);" +
+             capability,                                                                         4},
         {"one column",
          "CREATE TABLE peer (x); CREATE INDEX peer_by_last_seen ON peer (x);" + capability,
          2                                                                                        },
@@ -439,25 +455,36 @@ TEST_CASE("peers.db: a start on a full disk loses no peer", "[state]") {
     CHECK(wait_for([&] { return store.complaint().empty(); }));
 }
 
-TEST_CASE("peers.db: a file of version 1 is taken over", "[state]") {
+TEST_CASE("peers.db: a file of an older version is taken over", "[state]") {
+    const int version = GENERATE(1, 2);
+    const std::string server_column = version == 1 ? "" : ", server TEXT";
+    const std::string server_value = version == 1 ? "" : ",'vpn1'";
     const Directory directory;
+    const auto address = *parse_address("198.51.100.7");
     {
         auto old = Database::open(directory.path / "peers.db");
         REQUIRE(old);
-        // As the version before made it.
-        REQUIRE(old->execute(
+        // As that version made it.
+        const auto file =
             "CREATE TABLE peer (address BLOB NOT NULL PRIMARY KEY, role TEXT NOT NULL,"
             " fragmentation TEXT NOT NULL, vendor TEXT NOT NULL, transition TEXT NOT NULL,"
             " embedded BLOB, first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL,"
             " fragmentation_changed INTEGER, handshakes_ok INTEGER NOT NULL,"
-            " handshakes_failed INTEGER NOT NULL, path_mtu_bytes INTEGER NOT NULL)"
-            " STRICT, WITHOUT ROWID;"
+            " handshakes_failed INTEGER NOT NULL, path_mtu_bytes INTEGER NOT NULL" +
+            server_column +
+            ") STRICT, WITHOUT ROWID;"
             "CREATE INDEX peer_by_last_seen ON peer (last_seen);"
             "CREATE TABLE capability (address BLOB NOT NULL, time INTEGER NOT NULL,"
             " fragmentation TEXT NOT NULL, PRIMARY KEY (address, time)) STRICT, WITHOUT ROWID;"
-            "PRAGMA application_id=0x696b6566; PRAGMA user_version=1;"
+            "PRAGMA application_id=0x696b6566; PRAGMA user_version=" +
+            std::to_string(version) +
+            ";"
             "INSERT INTO peer VALUES (x'c6336407','client','ike','windows','native',NULL,"
-            "1,2,NULL,3,4,1400)"));
+            "1,2,NULL,3,4,1400" +
+            server_value +
+            ");"
+            "INSERT INTO capability VALUES (x'c6336407',1,'ike')";
+        REQUIRE(old->execute(file.c_str()));
     }
     {
         PeerStore store(settings_in(directory));
@@ -465,14 +492,23 @@ TEST_CASE("peers.db: a file of version 1 is taken over", "[state]") {
         const auto peers = store.load(TimePoint{});
         REQUIRE(peers.size() == 1);
         CHECK(peers[0].handshakes_failed == 4);
-        CHECK_FALSE(peers[0].server);
+        CHECK(peers[0].server.has_value() == (version == 2));
+        CHECK_FALSE(peers[0].capability.intermediate);
         auto peer = peers[0];
         peer.server = "";
+        peer.capability.intermediate = true;
         store.store(peer);
+        store.capability_changed(address, noon, {Fragmentation::ike, true});
     }
     PeerStore store(settings_in(directory));
     REQUIRE(store.load(TimePoint{}).size() == 1);
     CHECK(store.load(TimePoint{})[0].server == "");
+    CHECK(store.load(TimePoint{})[0].capability.intermediate == true);
+    const CapabilityHistory history{
+        {TimePoint{1ns}, {Fragmentation::ike}      },
+        {noon,           {Fragmentation::ike, true}}
+    };
+    CHECK(*store.history(address) == history);
     CHECK_FALSE(std::filesystem::exists(directory.path / "peers.db.unreadable"));
 }
 
@@ -482,7 +518,7 @@ TEST_CASE("peers.db: one that comes again in the same batch begins anew", "[stat
     {
         PeerStore store(settings);
         store.store(peer_at("198.51.100.7", noon));
-        store.capability_changed(*parse_address("198.51.100.7"), noon, Fragmentation::ike);
+        store.capability_changed(*parse_address("198.51.100.7"), noon, {Fragmentation::ike});
     }
     {
         auto slow = settings;
@@ -514,9 +550,9 @@ TEST_CASE("peers.db: what waits through several failed batches stays whole", "[s
             return wait_for([&] { return store.counters().failures.get() > failures + 1; });
         };
         store.store(peer_at("198.51.100.7", noon));
-        store.capability_changed(address, noon, Fragmentation::ike);
+        store.capability_changed(address, noon, {Fragmentation::ike});
         REQUIRE(after_another_batch());
-        store.capability_changed(address, noon + 1h, Fragmentation::none);
+        store.capability_changed(address, noon + 1h, {Fragmentation::none});
         REQUIRE(after_another_batch());
         std::filesystem::create_directory(directory.path / "later");
         REQUIRE(wait_for([&] { return store.counters().written.get() > 0; }));
@@ -540,17 +576,17 @@ TEST_CASE("peers.db: the history of an address is what waits and what is written
         for (int hour = 0; hour < 9; ++hour)
             store.capability_changed(address,
                                      noon + hour * 1h,
-                                     hour % 2 == 0 ? Fragmentation::ike : Fragmentation::none);
-        store.capability_changed(other, noon, Fragmentation::none);
+                                     {hour % 2 == 0 ? Fragmentation::ike : Fragmentation::none});
+        store.capability_changed(other, noon, {Fragmentation::none});
     }
     settings.batch_every = 10min; // nothing is written until the end
     PeerStore store(settings);
     const CapabilityHistory written{
-        {noon, Fragmentation::none}
+        {noon, {Fragmentation::none}}
     };
     CHECK(*store.history(other) == written);
     CHECK(store.history(address)->size() == 8);
-    store.capability_changed(address, noon + 9h, Fragmentation::none);
+    store.capability_changed(address, noon + 9h, {Fragmentation::none});
     const auto with_what_waits = store.history(address);
     REQUIRE(with_what_waits);
     CHECK(with_what_waits->size() == 8);
@@ -558,7 +594,7 @@ TEST_CASE("peers.db: the history of an address is what waits and what is written
     CHECK(with_what_waits->begin()->first == noon + 2h);
     store.forget(address);
     CHECK(store.history(address)->empty());
-    store.capability_changed(address, noon + 10h, Fragmentation::ike);
+    store.capability_changed(address, noon + 10h, {Fragmentation::ike});
     CHECK(store.history(address)->size() == 1);
     CHECK(*store.history(other) == written);
     CHECK(store.history(*parse_address("2001:db8::7"))->empty());
@@ -569,12 +605,12 @@ TEST_CASE("peers.db: its history is told while it is being written, or cannot be
     const auto settings = settings_in(directory);
     const auto address = *parse_address("198.51.100.7");
     PeerStore store(settings);
-    store.capability_changed(address, noon, Fragmentation::none);
+    store.capability_changed(address, noon, {Fragmentation::none});
     REQUIRE(wait_for([&] { return store.counters().written.get() > 0; }));
     auto writer = Database::open(settings.path);
     REQUIRE(writer);
     REQUIRE(writer->execute("BEGIN IMMEDIATE"));
-    store.capability_changed(address, noon + 1h, Fragmentation::ike);
+    store.capability_changed(address, noon + 1h, {Fragmentation::ike});
     // Whether it waits, is being tried, or waits again, it is never out of sight.
     for (int i = 0; i < 200; ++i) {
         REQUIRE(store.history(address)->size() == 2);

@@ -85,7 +85,7 @@ TEST_CASE("diagnostician: our own probe is no failing client", "[diagnosis]") {
     HandshakeScript script;
     script.handshake.probe = true;
     CHECK(failed(script.sa_init().at(1).sa_init().at(3).sa_init()).ids().empty());
-    CHECK_FALSE(script.firewall().diagnostician.review_at(script.handshake, script.now()));
+    CHECK_FALSE(script.due());
 }
 
 TEST_CASE("diagnostician: several client addresses lower the confidence", "[diagnosis]") {
@@ -115,7 +115,7 @@ TEST_CASE("diagnostician: a flood of repeats on one SPI costs few looks", "[diag
     for (const auto& step : script.firewall().steps)
         if (step.finding.diagnosis->id == "D31") ++changes;
     CHECK(changes <= 30);
-    const auto due = script.firewall().diagnostician.review_at(script.handshake, script.now());
+    const auto due = script.due();
     REQUIRE(due);
     CHECK(*due <= script.now() + std::chrono::milliseconds(250));
 }

@@ -9,11 +9,11 @@ using namespace ikefrag::testing;
 
 TEST_CASE("D06: nothing arrives after IKE_SA_INIT", "[diagnosis]") {
     check({
-        {"the only attempt of the server",                          "D06", [] { return failed(plain()); }                                       },
-        {"not within 10 s",                                         "",    [] { return plain().at(9.9); }                                       },
-        {"after 10 s",                                              "D06", [] { return plain().at(10.2); }                                      },
+        {"the only attempt of the server",                                        "D06", [] { return failed(plain()); }                                       },
+        {"not within 10 s",                                                       "",    [] { return plain().at(9.9); }                                       },
+        {"after 10 s",                                                            "D06", [] { return plain().at(10.2); }                                      },
         {"not a scanner: no NAT detection, no 16430, no vendor ID",
-         "",                                                               [] {
+         "",                                                                             [] {
              HandshakeScript script;
              const auto bare = [](MessageRecord& message) {
                  message.notes = Notes{};
@@ -22,17 +22,44 @@ TEST_CASE("D06: nothing arrives after IKE_SA_INIT", "[diagnosis]") {
                  message.notes.set(Note::nonce);
              };
              return failed(script.sa_init(bare).at(0.05).sa_answer());
-         }                                                                                                                          },
+         }                                                                                                                                        },
         {"not while the client repeats IKE_SA_INIT",
-         "",                                                               [] { return failed(plain().at(0.5).sa_init().at(0.55).sa_answer()); }},
+         "",                                                                             [] { return failed(plain().at(0.5).sa_init().at(0.55).sa_answer()); }},
         {"not with half the view",
-         "",                                                               [] {
+         "",                                                                             [] {
              auto script = plain();
              script.handshake.half_view = true;
              return failed(script);
-         }                                                                                                                          },
+         }                                                                                                                                        },
+        {"not when answers pass to what was not seen: 4500 takes another way in",
+         "",                                                                             [] {
+             const auto unasked = [](MessageRecord& message) { message.unasked = true; };
+             return plain()
+                 .at(0.2)
+                 .message(35, 1, out, Role::response, 1300, unasked)
+                 .at(60)
+                 .ends(Outcome::unknown, Basis::answered);
+         }                                                                                                                                        },
+        {"not when the server begins an exchange of its own",
+         "",                                                                             [] {
+             return plain()
+                 .at(8)
+                 .message(37, 0, out, Role::request, 80)
+                 .at(60)
+                 .ends(Outcome::unknown, Basis::answered);
+         }                                                                                                                                        },
+        {"withdrawn, and no longer counted, when the client goes on after all",
+         "",                                                                             [] {
+             auto firewall = std::make_shared<Firewall>();
+             const auto late = [&](const std::string& client) {
+                 return well(
+                     plain(firewall).client(client).at(12).auth(1300).at(12.2).answer(1300));
+             };
+             for (int i = 0; i < 9; ++i) late("203.0.113." + std::to_string(i + 8));
+             return failed(plain(firewall));
+         }                                                                                                                                        },
         {"not when one in ten attempts of the server stops there",
-         "",                                                               [] {
+         "",                                                                             [] {
              auto firewall = std::make_shared<Firewall>();
              for (int i = 0; i < 9; ++i)
                  well(plain(firewall)
@@ -41,9 +68,9 @@ TEST_CASE("D06: nothing arrives after IKE_SA_INIT", "[diagnosis]") {
                           .at(0.2)
                           .answer(1300));
              return failed(plain(firewall));
-         }                                                                                                                          },
+         }                                                                                                                                        },
         {"when three of one client network do",
-         "D06",                                                            [] {
+         "D06",                                                                          [] {
              auto firewall = std::make_shared<Firewall>();
              for (int i = 0; i < 30; ++i)
                  well(plain(firewall)
@@ -54,7 +81,7 @@ TEST_CASE("D06: nothing arrives after IKE_SA_INIT", "[diagnosis]") {
              failed(plain(firewall).client("203.0.113.8"));
              failed(plain(firewall).client("203.0.113.9"));
              return failed(plain(firewall));
-         }                                                                                                                       },
+         }                                                                                                                                     },
     });
 }
 

@@ -226,7 +226,7 @@ TEST_CASE("peers: restored, forgotten, forgotten by age", "[tracker]") {
     TrackerScript script;
     Peer peer;
     peer.address = address("2002:c633:6453::c633:6453");
-    peer.fragmentation = Fragmentation::ike;
+    peer.capability.fragmentation = Fragmentation::ike;
     peer.first_seen = peer.last_seen = script_start - 1000s;
     script.tracker.restore_peer(peer);
     attempt(script, 1, 0ms);
@@ -260,7 +260,7 @@ Peer remembered(const char* at, PeerRole role, std::optional<std::string> server
     Peer peer;
     peer.address = address(at);
     peer.role = role;
-    peer.fragmentation = Fragmentation::ike;
+    peer.capability.fragmentation = Fragmentation::ike;
     peer.server = std::move(server);
     peer.first_seen = peer.last_seen = script_start - 1000s;
     return peer;
@@ -313,7 +313,7 @@ TEST_CASE("peers: a restored server tells what it offered before", "[tracker]") 
     CHECK_FALSE(script.tracker.server_totals()[0].fragmentation_supported);
     CHECK(script.tracker.server_totals()[1].fragmentation_supported == true);
     server.address = address("203.0.113.5");
-    server.fragmentation = Fragmentation::none;
+    server.capability.fragmentation = Fragmentation::none;
     script.tracker.restore_peer(server);
     CHECK(script.tracker.server_totals()[0].fragmentation_supported == false);
 }

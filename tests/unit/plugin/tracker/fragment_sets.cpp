@@ -70,7 +70,7 @@ TEST_CASE("SKF set: RFC 7383's rules, step by step", "[tracker]") {
     };
     for (const auto& c : cases) {
         DYNAMIC_SECTION(c.name) {
-            std::vector<FragmentSet> sets;
+            SeldomList<FragmentSet> sets;
             unsigned completed = 0;
             for (const auto& step : c.steps)
                 if (add_fragment(sets, auth_request(), piece(step.number, step.total)).completed)
@@ -94,7 +94,7 @@ TEST_CASE("SKF set: every order of up to 1024 completes exactly once", "[tracker
         std::vector<std::uint16_t> numbers(total);
         for (std::uint16_t i = 0; i < total; ++i) numbers[i] = static_cast<std::uint16_t>(i + 1);
         std::shuffle(numbers.begin(), numbers.end(), random);
-        std::vector<FragmentSet> sets;
+        SeldomList<FragmentSet> sets;
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             const auto change = add_fragment(sets, auth_request(), piece(numbers[i], total));
             CHECK(change.completed == (i + 1 == numbers.size()));
@@ -104,7 +104,7 @@ TEST_CASE("SKF set: every order of up to 1024 completes exactly once", "[tracker
 }
 
 TEST_CASE("SKF set: of more than 1024 nothing is said but that its last piece came", "[tracker]") {
-    std::vector<FragmentSet> sets;
+    SeldomList<FragmentSet> sets;
     CHECK_FALSE(add_fragment(sets, auth_request(), piece(1, 2000)).ended);
     CHECK(sets[0].is_too_large());
     CHECK_FALSE(add_fragment(sets, auth_request(), piece(1999, 2000)).ended);
@@ -122,14 +122,14 @@ TEST_CASE("SKF set: of more than 1024 nothing is said but that its last piece ca
 TEST_CASE("payload 132: pieces of different fragment ids make no set", "[tracker]") {
     auto of = auth_request();
     of.transport = Transport::cisco;
-    const auto add = [&of](std::vector<FragmentSet>& sets,
+    const auto add = [&of](SeldomList<FragmentSet>& sets,
                            std::uint16_t id,
                            std::uint16_t number,
                            std::uint16_t total) {
         of.id = id;
         return add_fragment(sets, of, piece(number, total));
     };
-    std::vector<FragmentSet> sets;
+    SeldomList<FragmentSet> sets;
     CHECK(add(sets, 1, 3, 3).started);
     CHECK(add(sets, 2, 1, 0).started);
     CHECK_FALSE(add(sets, 2, 2, 0).completed);
@@ -145,7 +145,7 @@ TEST_CASE("payload 132: pieces of different fragment ids make no set", "[tracker
 }
 
 TEST_CASE("SKF set: at most 16 a handshake, the oldest goes", "[tracker]") {
-    std::vector<FragmentSet> sets;
+    SeldomList<FragmentSet> sets;
     for (std::uint32_t id = 1; id <= 40; ++id) {
         auto of = auth_request();
         of.exchange.message_id = id;

@@ -174,6 +174,52 @@ TEST_CASE("lost datagram: tails alone belong to the attempt between the two addr
             initiator, responder, {.response = true, .from_initiator = false, .seed = 2}));
         CHECK(script.end().handshake().basis == Basis::answered);
     }
+    SECTION("so does an answer that came since they did, before they were told") {
+        agree(script);
+        auto lost = tail_only(script);
+        lost.first_time = script_start + 10ms;
+        script.at(1010ms).from_client(encrypted_message(initiator, responder, {}));
+        script.at(1020ms).from_server(encrypted_message(
+            initiator, responder, {.response = true, .from_initiator = false, .seed = 2}));
+        script.at(5010ms).lost(lost);
+        CHECK(script.end().handshake().basis == Basis::answered);
+    }
+}
+
+TEST_CASE("lost datagram: told when another exchange is going on, it is of the one before",
+          "[tracker]") {
+    TrackerScript script;
+    agree(script);
+    const auto auth = encrypted_message(initiator, responder, {.bytes = 4000});
+    auto lost = first_only(script, auth);
+    lost.first_time = script_start + 10ms;
+    for (const auto id : {1u, 2u}) {
+        const auto at = 1000ms * id;
+        script.at(at).from_client(encrypted_message(initiator, responder, {.id = id, .seed = id}));
+        script.at(at + 10ms).from_server(
+            encrypted_message(initiator,
+                              responder,
+                              {.id = id, .response = true, .from_initiator = false, .seed = 9}));
+    }
+    script.at(5010ms).lost(lost);
+    CHECK(script.end().handshake().basis == Basis::answered);
+}
+
+TEST_CASE("lost datagram: IKE_SA_INIT begun anew, of which only the first fragment came",
+          "[tracker]") {
+    TrackerScript script;
+    script.at(0ms).from_client(sa_init_request(initiator));
+    script.at(2ms).from_server(sa_init_refusal(initiator, 17, {0, 20}));
+    const auto again = IkeBuilder::v2(34)
+                           .spis(initiator)
+                           .from_initiator()
+                           .key_exchange(20, 3000)
+                           .notify(16430)
+                           .build();
+    auto lost = first_only(script, again);
+    lost.first_time = script_start + 10ms;
+    script.at(5010ms).lost(lost);
+    CHECK(has_ended_unanswered(script.end().handshake()));
 }
 
 TEST_CASE("lost datagram: a partial answer was an answer, so nothing takes another way",

@@ -108,13 +108,13 @@ TEST_CASE("capability: stored only when the client has shown that it receives", 
         const auto* client = script.tracker.find_peer(script.client.address);
         REQUIRE(client);
         CHECK(client->role == PeerRole::client);
-        CHECK(client->fragmentation == Fragmentation::ike);
+        CHECK(client->capability.fragmentation == Fragmentation::ike);
         CHECK(client->vendor == "windows");
         CHECK(client->handshakes_failed == 1);
         const auto* server = script.tracker.find_peer(script.server.address);
         REQUIRE(server);
         CHECK(server->role == PeerRole::server);
-        CHECK(server->fragmentation == Fragmentation::ike);
+        CHECK(server->capability.fragmentation == Fragmentation::ike);
         const auto proven = script.tracker.proven_sources();
         CHECK(std::count(proven->begin(), proven->end(), script.client.address) == 1);
     }
@@ -156,7 +156,7 @@ TEST_CASE("capability: a server's silence to one that does not ask takes nothing
     };
     const InitOptions silent{.fragmentation = false};
     const auto server = [&] {
-        return script.tracker.find_peer(script.server.address)->fragmentation;
+        return script.tracker.find_peer(script.server.address)->capability.fragmentation;
     };
     CHECK(server() == Fragmentation::ike);
     next("aa11223344556677", silent, silent, 300s);
@@ -198,7 +198,7 @@ TEST_CASE("capability: one version of IKE says nothing about the other", "[track
         script.at(at + 2s).from_client(encrypted_message(other, responder, {})).end();
     };
     const auto server = [&] {
-        return to_string(script.tracker.find_peer(script.server.address)->fragmentation);
+        return to_string(script.tracker.find_peer(script.server.address)->capability.fragmentation);
     };
     SECTION("IKEv2's is kept") {
         version2("0100000000000001", true);
@@ -221,6 +221,64 @@ TEST_CASE("capability: one version of IKE says nothing about the other", "[track
     }
 }
 
+TEST_CASE("capability: IKE_INTERMEDIATE, by what IKE_SA_INITs say of it", "[tracker]") {
+    TrackerScript script;
+    const InitOptions with{.intermediate = true};
+    auto at = 0s;
+    unsigned number = 0;
+    // The capability changes of one more handshake, whose client has shown itself.
+    const auto next = [&](const InitOptions& asked, const InitOptions& answered) {
+        Spi other{9};
+        other[7] = static_cast<std::uint8_t>(++number);
+        at += 300s;
+        script.at(at).from_client(sa_init_request(other, asked));
+        script.at(at + 2ms).from_server(sa_init_response(other, responder, answered));
+        script.at(at + 4ms).from_client(encrypted_message(other, responder, {})).end();
+        std::size_t changes = 0;
+        for (const auto& event : script.tracker.take_events())
+            changes += std::holds_alternative<CapabilityChanged>(event.what);
+        return changes;
+    };
+    const auto client = [&]() -> const Peer& {
+        return *script.tracker.find_peer(script.client.address);
+    };
+    const auto server = [&]() -> const Peer& {
+        return *script.tracker.find_peer(script.server.address);
+    };
+    CHECK(next({}, {}) == 2);
+    CHECK(client().capability.intermediate == false);
+    CHECK_FALSE(server().capability.intermediate); // nobody asked
+    CHECK(next(with, with) == 2);
+    CHECK(client().capability.intermediate == true);
+    CHECK(client().intermediate_changed);
+    CHECK(server().capability.intermediate == true);
+    CHECK_FALSE(server().intermediate_changed); // the first that is known
+    CHECK(next({}, {}) == 1);                   // its silence to one that does not ask
+    CHECK(server().capability.intermediate == true);
+    CHECK(next(with, {}) == 2);
+    CHECK(server().capability.intermediate == false);
+    CHECK(server().intermediate_changed == client().intermediate_changed);
+    CHECK(server().capability.fragmentation == Fragmentation::ike);
+    CHECK(next(with, {}) == 0);
+}
+
+TEST_CASE("capability: what refuses or asks for a cookie says nothing of IKE_INTERMEDIATE",
+          "[tracker]") {
+    TrackerScript script;
+    const InitOptions with{.intermediate = true};
+    script.at(0ms).from_client(sa_init_request(initiator, with));
+    script.at(1ms).from_server(sa_init_refusal(initiator, 16390, hex("0102030405060708")));
+    CHECK(script.expire(100ms).tracker.peer_count() == 0);
+    script.at(200ms).from_client(
+        sa_init_request(initiator, {.intermediate = true, .cookie = hex("0102030405060708")}));
+    script.at(201ms).from_server(sa_init_response(initiator, responder, with));
+    CHECK(script.expire(300ms).tracker.peer_count() == 0);
+    CHECK(script.handshake().server_side.intermediate_supported);
+    authenticate(script);
+    script.end();
+    CHECK(script.tracker.find_peer(script.server.address)->capability.intermediate == true);
+}
+
 TEST_CASE("capability: a change is an event, as is the first that is known", "[tracker]") {
     TrackerScript script;
     agree(script, {}, {.fragmentation = false});
@@ -230,8 +288,8 @@ TEST_CASE("capability: a change is an event, as is the first that is known", "[t
     for (const auto& event : script.tracker.take_events())
         if (const auto* change = std::get_if<CapabilityChanged>(&event.what))
             first.push_back(std::string(to_string(change->role)) + " " +
-                            std::string(to_string(change->before)) + " " +
-                            std::string(to_string(change->after)));
+                            std::string(to_string(change->before.fragmentation)) + " " +
+                            std::string(to_string(change->after.fragmentation)));
     CHECK(first == std::vector<std::string>{"client unknown ike", "server unknown none"});
     CHECK_FALSE(script.tracker.find_peer(script.server.address)->fragmentation_changed);
     const auto other = spi("aa11223344556677");
@@ -245,8 +303,8 @@ TEST_CASE("capability: a change is an event, as is the first that is known", "[t
             ++changes;
             CHECK(change->address == script.server.address);
             CHECK(change->role == PeerRole::server);
-            CHECK(change->before == Fragmentation::none);
-            CHECK(change->after == Fragmentation::ike);
+            CHECK(change->before.fragmentation == Fragmentation::none);
+            CHECK(change->after.fragmentation == Fragmentation::ike);
         }
     CHECK(changes == 1);
 }
@@ -475,7 +533,7 @@ TEST_CASE("what was offered and chosen, and by whom", "[tracker]") {
     CHECK(to_string(handshake.offered[0]) == "encryption=AES_GCM_16-256");
     CHECK(handshake.chosen == handshake.offered);
     CHECK(handshake.client_side.vendor == "windows");
-    CHECK(handshake.client_side.vendor_ids.size() == 2);
+    CHECK(handshake.client_side.vendor_ids.texts().size() == 2);
     CHECK(handshake.server_side.vendor.empty());
 }
 

@@ -3,6 +3,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace ikefrag;
 using namespace ikefrag::test;
 
@@ -66,6 +68,22 @@ ByteVector aggressive(std::uint32_t seed, const Spi& answer_by) {
     }))
         .payload(4, noise(128, seed));
     return builder.build();
+}
+
+/// Of a client's message only the first IP fragment came; told when the hold ends, 5 s later.
+void first_fragment_only(TrackerScript& script, Duration came, const ByteVector& message) {
+    DatagramLost lost;
+    lost.source = script.client.address;
+    lost.destination = script.server.address;
+    lost.source_port = script.client.port;
+    lost.destination_port = script.server.port;
+    lost.packet_class = PacketClass::ike;
+    lost.message = Bytes(message).first(std::min<std::size_t>(message.size(), 1472));
+    lost.message_bytes = static_cast<std::uint32_t>(message.size());
+    lost.fragments = 1;
+    lost.first_seen = true;
+    lost.first_time = script_start + came;
+    script.at(came + 5s).lost(lost);
 }
 
 } // namespace
@@ -223,6 +241,75 @@ TEST_CASE("IKEv1: outcome", "[tracker]") {
             CHECK(to_string(handshake.outcome) == to_string(c.outcome));
             CHECK(to_string(handshake.basis) == to_string(c.basis));
             CHECK(handshake.version == 1);
+        }
+    }
+}
+
+TEST_CASE("IKEv1: outcome where only the first IP fragment of a message came", "[tracker]") {
+    struct Case {
+        std::string name;
+        void (*play)(TrackerScript&);
+        Outcome outcome;
+        Basis basis;
+    };
+    const Case cases[] = {
+        {"of message 5, twice",
+         [](TrackerScript& s) {
+             main_mode(s, 4);
+             first_fragment_only(s, 10ms, identity(10));
+             first_fragment_only(s, 3010ms, identity(10));
+         }, Outcome::failed,
+         Basis::unanswered    },
+        {"of message 3",
+         [](TrackerScript& s) {
+             main_mode(s, 2);
+             first_fragment_only(s, 10ms, key(1));
+         }, Outcome::failed,
+         Basis::unanswered    },
+        {"of message 3, and message 2 was not seen",
+         [](TrackerScript& s) {
+             main_mode(s, 1);
+             first_fragment_only(s, 10ms, key(1));
+         }, Outcome::unknown,
+         Basis::half_view     },
+        {"of message 5, which came whole later and was answered",
+         [](TrackerScript& s) {
+             main_mode(s, 4);
+             first_fragment_only(s, 10ms, identity(10));
+             s.at(6000ms).from_client(identity(10));
+             s.at(6010ms).from_server(identity(11));
+         }, Outcome::unknown,
+         Basis::answered      },
+        {"of message 3, which came whole and was answered before it was told",
+         [](TrackerScript& s) {
+             main_mode(s, 2);
+             s.at(3000ms).from_client(key(1));
+             s.at(3010ms).from_server(key(5));
+             first_fragment_only(s, 10ms, key(1));
+         }, Outcome::unknown,
+         Basis::answered      },
+        {"of message 3, which came otherwise and was answered before it was told",
+         [](TrackerScript& s) {
+             main_mode(s, 2);
+             s.at(3000ms).from_client(key(2));
+             s.at(3010ms).from_server(key(5));
+             first_fragment_only(s, 10ms, key(1));
+         }, Outcome::unknown,
+         Basis::answered      },
+        {"of an answered message sent again",
+         [](TrackerScript& s) {
+             main_mode(s, 4);
+             first_fragment_only(s, 10ms, key(1));
+         }, Outcome::unknown,
+         Basis::answered      },
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            TrackerScript script;
+            c.play(script);
+            const auto handshake = script.end().handshake();
+            CHECK(to_string(handshake.outcome) == to_string(c.outcome));
+            CHECK(to_string(handshake.basis) == to_string(c.basis));
         }
     }
 }
