@@ -36,7 +36,16 @@ Failure<ControlError> refuse(ControlFault fault, std::string message) {
     return fail(ControlError{fault, std::move(message), {}});
 }
 
-Failure<ControlError> cannot_connect(const std::string& path, int error) {
+Failure<ControlError> hangs(const std::string& path, std::chrono::seconds patience) {
+    return refuse(ControlFault::silent,
+                  "the daemon listens on " + path + " but did not answer within " +
+                      std::to_string(patience.count()) + " s");
+}
+
+Failure<ControlError>
+cannot_connect(const std::string& path, int error, std::chrono::seconds patience) {
+    // Its backlog is full.
+    if (error == EAGAIN) return hangs(path, patience);
     const auto because = path + ": " + std::strerror(error);
     if (error == EACCES || error == EPERM)
         return refuse(ControlFault::permission,
@@ -130,7 +139,8 @@ Result<boost::json::object, ControlError> ask_daemon(const std::string& path,
     ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): how sockets take addresses
     const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-    if (::connect(socket.get(), generic, sizeof address) != 0) return cannot_connect(path, errno);
+    if (::connect(socket.get(), generic, sizeof address) != 0)
+        return cannot_connect(path, errno, patience);
     auto request = arguments;
     request["command"] = command;
     const auto text = boost::json::serialize(request) + '\n';
@@ -139,10 +149,7 @@ Result<boost::json::object, ControlError> ask_daemon(const std::string& path,
     if (!send_all(socket.get(), text))
         return refuse(ControlFault::failure, "ikefragd closed the connection");
     const auto received = receive_line(socket.get(), patience);
-    if (!received)
-        return refuse(ControlFault::not_running,
-                      "ikefragd does not answer (" + path + ": nothing came within " +
-                          std::to_string(patience.count()) + " s)");
+    if (!received) return hangs(path, patience);
     const auto& line = *received;
     boost::json::error_code error;
     auto answer = boost::json::parse(line, error);

@@ -20,8 +20,8 @@ inline constexpr std::chrono::seconds short_control_patience{3};
 ///
 /// In:      socket: path; command and arguments as in protocol.hpp
 /// Out:     the answer's "result" object
-/// Errors:  not_running: nobody listens there, or answers in time; permission: the socket or the
-/// daemon refuses us;
+/// Errors:  not_running: nobody listens there; silent: somebody does, but does not answer in time;
+///          permission: the socket or the daemon refuses us;
 ///          failure: the daemon went away or its answer is no answer; else what the daemon said
 /// Bounds:  waits at most `patience`; an answer of more than 256 MiB is a failure
 [[nodiscard]] Result<boost::json::object, ControlError>

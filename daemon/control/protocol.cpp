@@ -12,6 +12,7 @@ std::string_view to_string(ControlFault fault) noexcept {
     case ControlFault::failure: return "failure";
     case ControlFault::busy: return "busy";
     case ControlFault::not_running: return "not_running";
+    case ControlFault::silent: return "silent";
     }
     return "failure";
 }
@@ -19,7 +20,8 @@ std::string_view to_string(ControlFault fault) noexcept {
 int exit_code(ControlFault fault) noexcept {
     switch (fault) {
     case ControlFault::usage: return 2;
-    case ControlFault::not_running: return 3;
+    case ControlFault::not_running:
+    case ControlFault::silent: return 3;
     case ControlFault::config: return 4;
     case ControlFault::permission: return 5;
     case ControlFault::not_found:

@@ -52,10 +52,11 @@ enum class ControlFault : std::uint8_t {
     permission,  ///< uid 0 only
     failure,     ///< it did not work: `message` tells
     busy,        ///< too many clients
-    not_running, ///< made by the client: nobody answers
+    not_running, ///< made by the client: nobody is there
+    silent,      ///< made by the client: somebody listens and does not answer in time
 };
 [[nodiscard]] std::string_view to_string(ControlFault fault) noexcept;
-/// DESIGN §6: 1 failure, 2 usage, 3 not running, 4 configuration, 5 permission.
+/// DESIGN §6: 1 failure, 2 usage, 3 not running or silent, 4 configuration, 5 permission.
 [[nodiscard]] int exit_code(ControlFault fault) noexcept;
 
 struct ControlError {

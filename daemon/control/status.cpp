@@ -79,6 +79,37 @@ json::object conntrack_json(const ConntrackFacts& facts) {
     };
 }
 
+/// What the daemon asked of the kernel, and what it got.
+json::array kernel_settings_json(const Daemon& daemon) {
+    json::array list;
+    const auto add = [&](const std::string& of, const char* setting, auto asked, auto got) {
+        list.push_back({
+            {"of",      of     },
+            {"setting", setting},
+            {"asked",   asked  },
+            {"got",     got    }
+        });
+    };
+    const auto& parts = daemon.parts();
+    const auto& asked = daemon.config().settings.queue;
+    for (const auto& worker : parts.pool.workers()) {
+        const auto& got = worker->bound();
+        const auto of = "queue " + std::to_string(worker->number());
+        add(of, "max_length", asked.max_length, got.max_length);
+        add(of, "fail_open", asked.fail_open, got.fail_open);
+        add(of,
+            "receive_buffer_bytes",
+            QueueSettings{}.receive_buffer_bytes,
+            got.receive_buffer);
+        add(of, "copy_range_bytes", queue_copy_range, got.copy_range);
+    }
+    add("log group " + std::to_string(daemon.config().settings.copy_group),
+        "receive_buffer_bytes",
+        LogSettings{}.receive_buffer_bytes,
+        parts.log.receive_buffer());
+    return list;
+}
+
 json::array servers_json(const Daemon& daemon) {
     json::array list;
     const auto& servers = daemon.policy().servers;
@@ -145,6 +176,7 @@ json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) 
     status["rules"] = daemon.policy().rules.size();
     status["servers"] = servers_json(daemon);
     status["queues"] = std::move(queues);
+    status["kernel_settings"] = kernel_settings_json(daemon);
     status["table"] = table_json(parts.table);
     status["conntrack_active"] = parts.table.conntrack().conntrack_active;
     status["pass"] = what_pass_does(parts.table.conntrack());

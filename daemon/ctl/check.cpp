@@ -115,6 +115,8 @@ void judge_daemon(const json::object& status, Judge& judge) {
         const auto why = text_of(find(status, "table", "fault"));
         judge.remark(State::critical,
                      "the kernel table is missing" + (why.empty() ? "" : ": " + why));
+    } else if (const auto why = text_of(find(status, "table", "fault")); !why.empty()) {
+        judge.remark(State::warning, "the kernel table is not as it should be: " + why);
     }
     if (is_false(find(status, "last_reload_successful"))) {
         const auto why = first_line_of(find(status, "last_reload_fault"));

@@ -54,7 +54,8 @@ ExitCode run(const Arguments& arguments, Terminal& terminal) {
     if (!warning || !critical || !minutes || !least)
         return trouble(State::unknown, "an option's value is no number in its range", terminal);
     const auto no_answer = [&](const ControlError& error) {
-        const bool gone = error.fault == ControlFault::not_running;
+        const bool gone =
+            error.fault == ControlFault::not_running || error.fault == ControlFault::silent;
         return trouble(gone ? State::critical : State::unknown, error.message, terminal);
     };
     const auto status = ask(arguments, "status", {}, short_control_patience);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace ikefrag::ctl {
 
@@ -75,11 +76,28 @@ void append(std::string& text,
     }
 }
 
+/// Those of which the kernel gave other than was asked; nothing where it gave all.
+void keep_refused(json::object& status) {
+    auto* list = status.if_contains("kernel_settings");
+    if (list == nullptr || !list->is_array()) return;
+    json::array refused;
+    for (const auto& setting : list->get_array())
+        if (const auto* row = setting.if_object();
+            row != nullptr && row->if_contains("asked") != nullptr &&
+            row->if_contains("got") != nullptr && row->at("asked") != row->at("got"))
+            refused.push_back(setting);
+    if (refused.empty())
+        status.stable_erase("kernel_settings");
+    else
+        *list = std::move(refused);
+}
+
 } // namespace
 
 std::string status_text(const json::object& status, const Terminal& terminal) {
     json::object rest = status;
     rest.stable_erase("format");
+    keep_refused(rest);
     std::string text;
     append(text, rest, "", terminal, 0);
     return text;

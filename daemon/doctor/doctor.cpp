@@ -29,6 +29,16 @@ std::string join(const std::vector<std::string>& parts) {
     return text;
 }
 
+bool not_read(const HostFacts& facts, std::string_view check, Rows& rows) {
+    if (facts.conntrack.nftables_read) return false;
+    rows.push_back({check,
+                    Standing::warning,
+                    "not read: the rulesets of this host are for root to see",
+                    facts.is_root ? "run it where root has CAP_NET_ADMIN"
+                                  : "run it as root: sudo ikefragctl doctor"});
+    return true;
+}
+
 std::string_view sysctl(const HostFacts& facts, std::string_view name) {
     const auto found = facts.sysctls.find(name);
     return found == facts.sysctls.end() ? std::string_view() : std::string_view(found->second);
@@ -47,6 +57,7 @@ std::vector<Examination> examine(const HostFacts& facts) {
                             examine_taken,
                             examine_queues,
                             examine_copies,
+                            examine_kernel_settings,
                             examine_conntrack,
                             examine_fragment_drops,
                             examine_offloads,

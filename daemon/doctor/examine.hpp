@@ -21,6 +21,7 @@ void examine_queue_support(const HostFacts& facts, Rows& rows);
 void examine_taken(const HostFacts& facts, Rows& rows);
 void examine_queues(const HostFacts& facts, Rows& rows);
 void examine_copies(const HostFacts& facts, Rows& rows);
+void examine_kernel_settings(const HostFacts& facts, Rows& rows);
 void examine_metrics(const HostFacts& facts, Rows& rows);
 
 // This host beside the daemon.
@@ -37,6 +38,8 @@ void examine_dnat(const HostFacts& facts, Rows& rows);
 
 /// A sysctl's value; empty where it could not be read.
 [[nodiscard]] std::string_view sysctl(const HostFacts& facts, std::string_view name);
+/// Adds "not read" for a check of others' rulesets. Out: whether they were not
+bool not_read(const HostFacts& facts, std::string_view check, Rows& rows);
 /// "a, b, c".
 [[nodiscard]] std::string join(const std::vector<std::string>& parts);
 

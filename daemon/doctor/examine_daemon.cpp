@@ -12,12 +12,31 @@ namespace {
 /// Part of a queue's length from which it is called nearly full.
 constexpr std::uint32_t nearly_full_percent = 80;
 
+/// It is there, but silent.
+bool hangs(const HostFacts& facts) {
+    return !facts.daemon && facts.no_answer && facts.no_answer->fault == ControlFault::silent;
+}
+
+/// What makes the kernel give what was asked.
+std::string fix_of(const KernelSetting& setting) {
+    if (setting.name == "receive_buffer_bytes")
+        return "sysctl -w net.core.rmem_max=" + setting.asked + "; systemctl restart ikefragd";
+    if (setting.name == "fail_open")
+        return "a kernel that has NFQA_CFG_F_FAIL_OPEN; until then a full queue drops";
+    return "systemctl restart ikefragd; if it stays, another program sets that queue";
+}
+
 } // namespace
 
 void examine_rights(const HostFacts& facts, Rows& rows) {
-    if (facts.is_root)
+    if (facts.is_root && facts.conntrack.nftables_read)
         rows.push_back(
             {"rights", Standing::good, "running as root, everything can be looked at", ""});
+    else if (facts.is_root)
+        rows.push_back({"rights",
+                        Standing::warning,
+                        "root without CAP_NET_ADMIN: rulesets of this host cannot be read",
+                        "run it outside the container, or give it that capability"});
     else
         rows.push_back({"rights",
                         Standing::warning,
@@ -60,7 +79,18 @@ void examine_config(const HostFacts& facts, Rows& rows) {
 }
 
 void examine_daemon(const HostFacts& facts, Rows& rows) {
-    if (!facts.daemon)
+    if (hangs(facts))
+        rows.push_back({"daemon",
+                        Standing::wrong,
+                        "ikefragd hangs: " + escape_terminal(facts.no_answer->message),
+                        "journalctl -u ikefragd tells since when; systemctl restart ikefragd"});
+    else if (!facts.daemon && facts.no_answer &&
+             facts.no_answer->fault == ControlFault::permission)
+        rows.push_back({"daemon",
+                        Standing::warning,
+                        "not asked: " + escape_terminal(facts.no_answer->message),
+                        "run it as root: sudo ikefragctl doctor"});
+    else if (!facts.daemon)
         rows.push_back({"daemon",
                         Standing::wrong,
                         "ikefragd is not running",
@@ -77,7 +107,14 @@ void examine_table(const HostFacts& facts, Rows& rows) {
     if (!facts.table_present)
         rows.push_back(
             {"table", Standing::note, "nftables cannot be looked at from here", "run it as root"});
-    else if (*facts.table_present && facts.daemon)
+    else if (*facts.table_present && facts.daemon && !facts.daemon->table_fault.empty() &&
+             facts.config && !facts.config->settings.queue.manage_nft)
+        rows.push_back({"table",
+                        Standing::wrong,
+                        "manage_nft is false and " + facts.daemon->table_fault,
+                        "ikefragctl nft --mode " + std::string(to_string(facts.daemon->mode)) +
+                            " | nft -f -"});
+    else if (*facts.table_present && (facts.daemon || hangs(facts)))
         rows.push_back({"table", Standing::good, "table inet ikefragd is loaded", ""});
     else if (*facts.table_present)
         rows.push_back({"table",
@@ -115,7 +152,7 @@ void examine_queue_support(const HostFacts& facts, Rows& rows) {
 
 /// Somebody else's hand on what the daemon will want.
 void examine_taken(const HostFacts& facts, Rows& rows) {
-    if (facts.daemon || !facts.config) return;
+    if (facts.daemon || hangs(facts) || !facts.config) return;
     const auto& wanted = facts.config->settings.queue;
     for (const auto& queue : facts.queues)
         if (queue.number >= wanted.first && queue.number < wanted.first + wanted.count)
@@ -182,6 +219,23 @@ void examine_copies(const HostFacts& facts, Rows& rows) {
                     "log group " + std::to_string(group) +
                         (bound ? " is read" : " has no reader: whole IKE is not seen"),
                     bound ? "" : "systemctl restart ikefragd; does another tool use that group?"});
+}
+
+void examine_kernel_settings(const HostFacts& facts, Rows& rows) {
+    if (!facts.daemon || facts.daemon->kernel_settings.empty()) return;
+    bool all = true;
+    for (const auto& setting : facts.daemon->kernel_settings) {
+        if (setting.asked == setting.got) continue;
+        all = false;
+        rows.push_back({"kernel_settings",
+                        Standing::warning,
+                        setting.of + ": the kernel gave " + setting.name + " " + setting.got +
+                            " where " + setting.asked + " was asked",
+                        fix_of(setting)});
+    }
+    if (all)
+        rows.push_back(
+            {"kernel_settings", Standing::good, "the kernel gave what was asked of it", ""});
 }
 
 void examine_metrics(const HostFacts& facts, Rows& rows) {

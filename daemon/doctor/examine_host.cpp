@@ -21,6 +21,36 @@ std::string show(const RuleFound& rule) {
     return escape_terminal(rule.where) + ": " + escape_terminal(rule.text);
 }
 
+Examination judge_drop(const RuleFound& rule) {
+    // Measured: behind the kernel's defragmentation such a rule never sees a fragment.
+    if (!rule.bites)
+        return {"fragment_drop",
+                Standing::note,
+                "a rule drops fragments, but conntrack makes them whole before it: " + show(rule),
+                ""};
+    const bool before_us = rule.hook == "ingress" ||
+                           (rule.hook == "prerouting" && rule.priority.value_or(0) < our_priority);
+    const std::string where = before_us ? "before us" : "behind us";
+    Examination row{"fragment_drop",
+                    rule.surely ? Standing::wrong : Standing::warning,
+                    rule.surely
+                        ? "this host drops fragments " + where + ", IKE's too: " + show(rule)
+                        : "this host may drop fragments of IKE " + where +
+                              " (an interface, an address or a set decides): " + show(rule),
+                    ""};
+    if (rule.by_default && !before_us) {
+        row.found += ": whole IKE is accepted by its ports, which later fragments do not have";
+        row.fix = "set mark = { value = 0x1, mask = 0x1 } in ikefragd.toml and let the chain accept "
+                  "it: meta mark & 0x1 == 0x1 accept; or let connection tracking make them whole";
+    } else if (before_us) {
+        row.fix = "take the rule out, or let it spare the servers: what it drops we never see";
+    } else {
+        row.fix = "set mark = { value = 0x1, mask = 0x1 } in ikefragd.toml and exempt that mark in "
+                  "the rule, or let mode exclusive replace the rule";
+    }
+    return row;
+}
+
 } // namespace
 
 void examine_conntrack(const HostFacts& facts, Rows& rows) {
@@ -31,7 +61,7 @@ void examine_conntrack(const HostFacts& facts, Rows& rows) {
                         "conntrack is active: behind us the kernel puts fragments together, one "
                         "missing fragment means the server gets nothing",
                         ""});
-    else
+    else if (!not_read(facts, "conntrack", rows))
         rows.push_back({"conntrack",
                         Standing::good,
                         "no conntrack here: released fragments go on one by one, in order",
@@ -43,29 +73,19 @@ void examine_conntrack(const HostFacts& facts, Rows& rows) {
 
 void examine_fragment_drops(const HostFacts& facts, Rows& rows) {
     const auto& conntrack = facts.conntrack;
-    for (const auto& rule : conntrack.fragment_drops) {
-        // Measured: behind the kernel's defragmentation such a rule never sees a fragment.
-        if (!rule.bites)
-            rows.push_back(
-                {"fragment_drop",
-                 Standing::note,
-                 "a rule drops fragments, but conntrack makes them whole before it: " + show(rule),
-                 ""});
-        else
-            rows.push_back({"fragment_drop",
-                            Standing::wrong,
-                            "this host drops fragments behind us, IKE's too: " + show(rule),
-                            "set mark = { value = 0x1, mask = 0x1 } in ikefragd.toml and exempt "
-                            "that mark in the rule, or let mode exclusive replace the rule"});
-    }
+    for (const auto* check : {"fragment_drop", "hook_order"}) not_read(facts, check, rows);
+    for (const auto& rule : conntrack.fragment_drops) rows.push_back(judge_drop(rule));
     for (const auto& rule : conntrack.earlier_hooks)
         rows.push_back({"hook_order",
                         Standing::warning,
                         "a chain sees packets before us: " + show(rule),
                         "what it drops we never see; give it a priority above -450"});
+    if (!conntrack.nftables_read) return;
     if (conntrack.fragment_drops.empty())
-        rows.push_back(
-            {"fragment_drop", Standing::good, "no rule of this host drops fragments", ""});
+        rows.push_back({"fragment_drop",
+                        Standing::good,
+                        "no rule of this host drops fragments of IKE",
+                        ""});
     if (conntrack.earlier_hooks.empty())
         rows.push_back({"hook_order", Standing::good, "nobody hooks before priority -450", ""});
 }
@@ -89,7 +109,8 @@ void examine_offloads(const HostFacts& facts, Rows& rows) {
                                 " merges received packets (LRO), which a router must not",
                             "ethtool -K " + escape_terminal(interface.name) + " lro off"});
         }
-    if (!any) rows.push_back({"offload", Standing::good, "no offload hides packets from us", ""});
+    if (!any && !not_read(facts, "offload", rows))
+        rows.push_back({"offload", Standing::good, "no offload hides packets from us", ""});
 }
 
 void examine_sysctls(const HostFacts& facts, Rows& rows) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/config/config.hpp"
+#include "daemon/control/protocol.hpp"
 #include "daemon/kernel/conntrack_probe.hpp"
 #include "plugin/address.hpp"
 #include "plugin/words.hpp"
@@ -48,6 +49,14 @@ struct ServerSeen {
     bool operator==(const ServerSeen&) const = default;
 };
 
+/// What the daemon asked of the kernel and what it got, as text.
+struct KernelSetting {
+    std::string of;   ///< "queue 500"
+    std::string name; ///< "receive_buffer_bytes"
+    std::string asked;
+    std::string got;
+};
+
 /// What a running daemon says of itself and of what it saw.
 struct DaemonFacts {
     Mode mode = Mode::observe;
@@ -56,6 +65,8 @@ struct DaemonFacts {
     std::int64_t clock_step_seconds = 0;    ///< by which the wall clock was set since it started
     std::vector<ServerSeen> servers_seen{}; ///< of its newest 1000 handshakes, each once
     std::vector<std::string> waits_for_restart{}; ///< keys of the configuration: "queue.first"
+    std::string table_fault{}; ///< how the kernel table is not as it should be; empty: it is
+    std::vector<KernelSetting> kernel_settings{};
 };
 
 /// Everything the doctor looks at, gathered beforehand: its judgement is pure.
@@ -66,7 +77,8 @@ struct HostFacts {
     std::size_t config_mistakes = 0;
     std::string config_path;
     bool config_exists = false;
-    std::optional<DaemonFacts> daemon; ///< empty: not running
+    std::optional<DaemonFacts> daemon;     ///< empty: no_answer says why
+    std::optional<ControlError> no_answer; ///< empty, and no daemon: not running
     std::optional<bool> nft_queue;     ///< the kernel has nftables' own queue statement
     std::optional<bool> table_present; ///< empty: could not be looked at
     ConntrackFacts conntrack;
@@ -95,7 +107,8 @@ void read_nft_forwardings(std::string_view json, HostFacts& facts);
 void read_iptables_forwardings(std::string_view tool, std::string_view text, HostFacts& facts);
 /// In: /proc/net/netfilter/nfnetlink_queue
 [[nodiscard]] std::vector<KernelQueue> read_kernel_queues(std::string_view text);
-/// In: the control socket's answer to `handshakes`
+/// In: the control socket's answer to `status`, and to `handshakes`
+[[nodiscard]] DaemonFacts read_daemon_facts(const boost::json::object& status);
 [[nodiscard]] std::vector<ServerSeen> read_servers_seen(const boost::json::object& handshakes);
 /// In: /proc/net/netfilter/nfnetlink_log
 [[nodiscard]] std::vector<std::uint16_t> read_log_groups(std::string_view text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Destination NAT of UDP, read from the texts of nft and iptables-save.
 #include "daemon/doctor/facts.hpp"
+#include "daemon/json/members.hpp"
 
 #include <boost/json.hpp>
 
@@ -26,16 +27,6 @@ std::optional<std::uint16_t> to_port(std::string_view text) {
 void add_range(std::uint64_t first, std::uint64_t last, std::vector<std::uint16_t>& ports) {
     for (const auto port : ports_of_interest)
         if (first <= port && port <= last) ports.push_back(port);
-}
-
-const json::value* member(const json::value& value, std::string_view key) {
-    const auto* object = value.if_object();
-    return object != nullptr ? object->if_contains(key) : nullptr;
-}
-
-std::string_view text_of(const json::value* value) {
-    const auto* text = value != nullptr ? value->if_string() : nullptr;
-    return text != nullptr ? std::string_view(*text) : std::string_view();
 }
 
 void read_ports(const json::value& right, std::vector<std::uint16_t>& ports) {
@@ -195,28 +186,6 @@ std::vector<std::uint16_t> read_log_groups(std::string_view text) {
         if (columns >> group) groups.push_back(group);
     }
     return groups;
-}
-
-std::vector<ServerSeen> read_servers_seen(const boost::json::object& handshakes) {
-    std::vector<ServerSeen> seen;
-    const auto* rows = handshakes.if_contains("handshakes");
-    if (rows == nullptr || !rows->is_array()) return seen;
-    for (const auto& row : rows->get_array()) {
-        const auto* handshake = row.if_object();
-        if (handshake == nullptr) continue;
-        const auto address_of = [&](std::string_view key) -> std::optional<IpAddress> {
-            const auto* text = handshake->if_contains(key);
-            if (text == nullptr || !text->is_string()) return std::nullopt;
-            return parse_address(text->get_string());
-        };
-        // Without the responder's SPI nobody answered.
-        const auto* answered = handshake->if_contains("responder_spi");
-        const auto address = address_of("server");
-        if (!address || answered == nullptr || !answered->is_string()) continue;
-        const ServerSeen server{*address, address_of("server_inside")};
-        if (std::ranges::find(seen, server) == seen.end()) seen.push_back(server);
-    }
-    return seen;
 }
 
 } // namespace ikefrag

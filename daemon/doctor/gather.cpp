@@ -5,6 +5,7 @@
 #include "daemon/doctor/facts.hpp"
 #include "daemon/escape.hpp"
 #include "daemon/kernel/nftables.hpp"
+#include "daemon/observer/table_keeper.hpp"
 
 #include <arpa/inet.h>
 #include <boost/json.hpp>
@@ -52,6 +53,7 @@ std::string output_of(const char* command) {
 }
 
 void look_at_rulesets(HostFacts& facts) {
+    facts.conntrack.nftables_read = false;
     if (!facts.is_root) return;
     Nftables nftables;
     if (const auto ruleset = nftables.run("list ruleset")) {
@@ -67,7 +69,10 @@ void look_at_rulesets(HostFacts& facts) {
         const auto command = std::string(tool) + "-save -t nat 2>/dev/null";
         read_iptables_forwardings(tool, output_of(command.c_str()), facts);
     }
-    facts.conntrack = probe_conntrack(ProbeMay::run_programs);
+    const auto traffic = facts.config
+                             ? ike_traffic(*facts.config->policy, facts.config->settings)
+                             : IkeTraffic();
+    facts.conntrack = probe_conntrack(traffic, ProbeMay::run_programs);
 }
 
 void look_at_kernel(HostFacts& facts) {
@@ -138,32 +143,15 @@ void look_at_interfaces(HostFacts& facts) {
     close(any_socket);
 }
 
-std::string text_member(const boost::json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value != nullptr && value->is_string() ? boost::json::value_to<std::string>(*value) : "";
-}
-
-std::int64_t number_member(const boost::json::object& object, std::string_view key) {
-    const auto* value = object.if_contains(key);
-    return value != nullptr && value->is_int64() ? value->get_int64() : 0;
-}
-
 void ask_the_daemon(HostFacts& facts, std::string socket) {
     if (socket.empty())
         socket = facts.config ? facts.config->settings.control_socket : Settings{}.control_socket;
     const auto status = ask_daemon(socket, "status", {}, short_control_patience);
-    if (!status) return;
-    facts.daemon = DaemonFacts{
-        .mode = parse_word<Mode>(text_member(*status, "mode")).value_or(Mode::observe),
-        .version = text_member(*status, "version"),
-        .config_hash = text_member(*status, "config_hash"),
-        .clock_step_seconds = number_member(*status, "clock_step_seconds"),
-    };
-    if (const auto* keys = status->if_contains("waits_for_restart");
-        keys != nullptr && keys->is_array())
-        for (const auto& key : keys->get_array())
-            if (key.is_string())
-                facts.daemon->waits_for_restart.push_back(escape_terminal(key.get_string()));
+    if (!status) {
+        facts.no_answer = status.error();
+        return;
+    }
+    facts.daemon = read_daemon_facts(*status);
     if (const auto handshakes = ask_daemon(socket, "handshakes", {}, short_control_patience))
         facts.daemon->servers_seen = read_servers_seen(*handshakes);
 }

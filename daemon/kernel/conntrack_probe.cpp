@@ -14,6 +14,7 @@
 #include <charconv>
 #include <fstream>
 #include <initializer_list>
+#include <iterator>
 #include <spawn.h>
 
 namespace ikefrag {
@@ -22,7 +23,8 @@ namespace {
 
 /// Where the kernel puts fragments together; what comes before still sees them.
 constexpr std::int32_t defragmentation = -400;
-constexpr std::int32_t our_priority = -450;
+/// Behind it nft writes a rule's number.
+constexpr std::string_view handle_mark = " # handle ";
 
 std::string_view trimmed(std::string_view text) noexcept {
     text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
@@ -34,6 +36,31 @@ std::string_view take_line(std::string_view& text) noexcept {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     return trimmed(line);
+}
+
+/// Quoted text in a rule is somebody's comment or name, not what it does.
+std::string without_quotes(std::string_view line) {
+    std::string out;
+    bool quoted = false;
+    for (const char letter : line) {
+        if (letter == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            out += letter;
+    }
+    return out;
+}
+
+/// Takes a statement: a line, and those on which its sets go on.
+std::string take_statement(std::string_view& text) {
+    std::string statement(take_line(text));
+    const auto is_open = [&] {
+        const auto plain = without_quotes(statement);
+        return std::ranges::count(plain, '{') > std::ranges::count(plain, '}');
+    };
+    if (statement.starts_with("table ") || statement.starts_with("chain ")) return statement;
+    while (is_open() && !text.empty()) (statement += ' ') += take_line(text);
+    return statement;
 }
 
 /// Whether `word` stands in the text as a word of its own.
@@ -82,19 +109,6 @@ struct Place {
     [[nodiscard]] bool is_ours() const { return family == "inet" && table == table_name; }
 };
 
-/// Quoted text in a rule is somebody's comment or name, not what it does.
-std::string without_quotes(std::string_view line) {
-    std::string out;
-    bool quoted = false;
-    for (const char letter : line) {
-        if (letter == '"')
-            quoted = !quoted;
-        else if (!quoted)
-            out += letter;
-    }
-    return out;
-}
-
 void read_hook_line(std::string_view line, Place& place, ConntrackFacts& facts) {
     place.hook = word_after(line, "hook");
     const auto number = word_after(line, "priority");
@@ -120,17 +134,6 @@ void read_nft_rule(std::string_view line, const Place& place, ConntrackFacts& fa
                                           "REDIRECT",
                                           "socket"})))
         facts.conntrack_users.push_back(place.found(line));
-    const bool looks_at_fragments =
-        rule.find("frag-off") != std::string::npos || has_any(rule,
-                                                              {"frag",
-                                                               "ipv6-frag",
-                                                               "nexthdr 44",
-                                                               "ipv6header",
-                                                               "@nh,48,16",
-                                                               "@nh,51,13",
-                                                               "@nh,50,14"});
-    if (looks_at_fragments && has_any(rule, {"drop", "reject", "DROP", "REJECT"}))
-        facts.fragment_drops.push_back(place.found(line));
 }
 
 /// Runs a program without a shell and gives what it printed. Errors: empty, it could not be run or
@@ -174,10 +177,11 @@ std::uint64_t tracked_connections() {
     return count;
 }
 
-void read_nft_ruleset(std::string_view text, ConntrackFacts& facts) {
+ruleset::RuleTexts read_nft_ruleset(std::string_view text, ConntrackFacts& facts) {
+    ruleset::RuleTexts texts;
     Place place;
     while (!text.empty()) {
-        const auto line = take_line(text);
+        const auto line = take_statement(text);
         if (line.starts_with("table ")) {
             place = {};
             place.family = word_after(line, "table");
@@ -193,9 +197,15 @@ void read_nft_ruleset(std::string_view text, ConntrackFacts& facts) {
         } else if (line.starts_with("type ") && !word_after(line, "hook").empty()) {
             read_hook_line(line, place, facts);
         } else {
-            read_nft_rule(line, place, facts);
+            const auto end = std::min(line.rfind(handle_mark), line.size());
+            const auto rule = line.substr(0, end);
+            read_nft_rule(rule, place, facts);
+            if (end < line.size())
+                texts[place.family + " " + place.table + " " +
+                      line.substr(end + handle_mark.size())] = rule;
         }
     }
+    return texts;
 }
 
 void read_iptables_save(std::string_view tool, std::string_view text, ConntrackFacts& facts) {
@@ -207,21 +217,22 @@ void read_iptables_save(std::string_view tool, std::string_view text, ConntrackF
         if (!line.starts_with("-A ")) continue;
         const auto chain = word_after(line, "-A");
         const std::string rule = without_quotes(line);
-        RuleFound found{std::string(tool) + " " + table + " " + std::string(chain),
-                        std::string(line),
-                        chain == "PREROUTING" ? "prerouting" : "",
-                        std::nullopt,
-                        !ipv6,
-                        ipv6};
-        if (table == "raw") found.priority = -300;
         if (has_any(rule,
                     {"-m conntrack", "-m state", "-m connmark", "-m connlimit", "-m socket"}) ||
             has_any(rule, {"MASQUERADE", "SNAT", "DNAT", "REDIRECT", "CONNMARK", "NETMAP"}))
-            facts.conntrack_users.push_back(found);
-        if (has_any(rule, {"-f", "-m frag", "-m ipv6header", "-m u32"}) &&
-            has_any(rule, {"DROP", "REJECT"}))
-            facts.fragment_drops.push_back(found);
+            facts.conntrack_users.push_back(
+                {.where = std::string(tool) + " " + table + " " + std::string(chain),
+                 .text = std::string(line),
+                 .ipv4 = !ipv6,
+                 .ipv6 = ipv6});
     }
+}
+
+void look_for_fragment_drops(const ruleset::Ruleset& rules,
+                             const IkeTraffic& traffic,
+                             ConntrackFacts& facts) {
+    std::ranges::move(find_fragment_drops(rules, traffic),
+                      std::back_inserter(facts.fragment_drops));
 }
 
 void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts) {
@@ -234,47 +245,59 @@ void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts) {
     facts.conntrack_active = facts.active_ipv4 || facts.active_ipv6;
     for (auto& rule : facts.fragment_drops) {
         const bool before = rule.where.starts_with("netdev") || rule.where.starts_with("bridge") ||
+                            rule.hook == "ingress" ||
                             (rule.priority && *rule.priority < defragmentation);
         const bool sees_ipv4 = rule.ipv4 && !facts.active_ipv4;
         const bool sees_ipv6 = rule.ipv6 && !facts.active_ipv6;
         rule.bites = before || sees_ipv4 || sees_ipv6;
     }
+    std::erase_if(facts.fragment_drops,
+                  [](const RuleFound& rule) { return rule.by_default && !rule.bites; });
 }
 
 FragmentDrops fragment_drops_behind_us(const ConntrackFacts& facts) {
     FragmentDrops drops;
-    for (const auto& rule : facts.fragment_drops) {
-        const bool on_the_way =
-            rule.hook.empty() || rule.hook == "forward" || rule.hook == "postrouting" ||
-            (rule.hook == "prerouting" && rule.priority.value_or(0) > our_priority);
-        if (!on_the_way) continue;
-        const auto text = rule.where + ": " + rule.text;
-        const bool only_ipv4 = rule.text.find("ip frag-off") != std::string::npos;
-        const bool only_ipv6 = !only_ipv4 && has_any(rule.text, {"frag", "ipv6-frag", "ip6"});
-        auto& ipv4 = drops[index(Family::ipv4)];
-        auto& ipv6 = drops[index(Family::ipv6)];
-        if (rule.ipv4 && !facts.active_ipv4 && !only_ipv6 && ipv4.empty()) ipv4 = text;
-        if (rule.ipv6 && !facts.active_ipv6 && !only_ipv4 && ipv6.empty()) ipv6 = text;
-    }
+    for (const bool surely : {true, false})
+        for (const auto& rule : facts.fragment_drops) {
+            const bool on_the_way =
+                rule.hook == "forward" || rule.hook == "postrouting" ||
+                (rule.hook == "prerouting" && rule.priority.value_or(0) > our_priority);
+            if (!on_the_way || rule.surely != surely) continue;
+            const auto text = rule.where + ": " + rule.text;
+            auto& ipv4 = drops[index(Family::ipv4)];
+            auto& ipv6 = drops[index(Family::ipv6)];
+            if (rule.ipv4 && !facts.active_ipv4 && ipv4.empty()) ipv4 = text;
+            if (rule.ipv6 && !facts.active_ipv6 && ipv6.empty()) ipv6 = text;
+        }
     return drops;
 }
 
-ConntrackFacts probe_conntrack(ProbeMay may) {
+ConntrackFacts probe_conntrack(const IkeTraffic& traffic, ProbeMay may) {
     ConntrackFacts facts;
-    Nftables nftables(Nftables::Output::text);
-    if (const auto ruleset = nftables.run("list ruleset"))
-        read_nft_ruleset(*ruleset, facts);
-    else
-        facts.unread.push_back("nftables: " + ruleset.error());
+    Nftables shown(Nftables::Output::text);
+    Nftables nftables;
+    const auto ruleset = shown.run("list ruleset");
+    // What comes or goes between the two has no text, or is not judged; then it is read again.
+    const auto rules = ruleset ? nftables.run("list ruleset") : ruleset;
+    if (rules) {
+        const auto texts = read_nft_ruleset(*ruleset, facts);
+        look_for_fragment_drops(
+            ruleset::read_nft_rules(*rules, texts, table_name), traffic, facts);
+    } else {
+        facts.nftables_read = false;
+        facts.unread.push_back("nftables: " + rules.error());
+    }
     for (const char* tool : {"iptables-legacy", "ip6tables-legacy"}) {
         if (may == ProbeMay::only_read) {
             facts.unread.push_back(std::string(tool) + ": not looked at by the daemon");
             continue;
         }
-        if (const auto text = output_of((std::string(tool) + "-save").c_str()))
+        if (const auto text = output_of((std::string(tool) + "-save").c_str())) {
             read_iptables_save(tool, *text, facts);
-        else
+            look_for_fragment_drops(ruleset::read_iptables_rules(tool, *text), traffic, facts);
+        } else {
             facts.unread.push_back(std::string(tool) + ": " + tool + "-save could not be run");
+        }
     }
     // Entries outlive the rules that made them, by days: they count only where some ruleset could
     // not be read.

@@ -5,6 +5,7 @@
 #include "daemon/kernel/netlink_socket.hpp"
 #include "daemon/kernel/nftables.hpp"
 #include "daemon/kernel/table_message.hpp"
+#include "daemon/kernel/table_shape.hpp"
 
 #include <linux/netfilter.h>
 #include <linux/netlink.h>
@@ -270,6 +271,11 @@ TableState KernelTable::State::check() {
     if (!found->table) return {false, false, name + " is not there"};
     if (found->base_chains_right != base_chains.size())
         return {false, false, name + " lacks a base chain, or has it at another priority"};
+    if (ownership == TableOwnership::only_checked)
+        if (const auto listed = nftables_.run("list table inet " + std::string(table_name)))
+            if (const auto shape = read_table_shape(*listed))
+                if (auto difference = what_differs(*shape, settings); !difference.empty())
+                    return {true, false, std::move(difference)};
     if (settings.mode != Mode::observe && found->queue_rules == 0)
         return {true, false, name + " has no rule in chain to_queue: nothing is queued"};
     if (ownership == TableOwnership::managed && fingerprint_ && *fingerprint_ != found->fingerprint)

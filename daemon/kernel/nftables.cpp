@@ -14,9 +14,10 @@ Nftables::Nftables(Output output) : context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
         nft_ctx_buffer_error(context_.get()) != 0)
         throw std::bad_alloc();
     nft_ctx_output_set_flags(context_.get(),
-                             output == Output::json
-                                 ? NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL
-                                 : NFT_CTX_OUTPUT_NUMERIC_PRIO | NFT_CTX_OUTPUT_TERSE);
+                             NFT_CTX_OUTPUT_TERSE |
+                                 (output == Output::json
+                                      ? NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_ALL
+                                      : NFT_CTX_OUTPUT_NUMERIC_PRIO | NFT_CTX_OUTPUT_HANDLE));
 }
 
 Result<std::string, std::string> Nftables::run(const std::string& text, Run run) {

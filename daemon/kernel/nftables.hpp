@@ -14,10 +14,10 @@ namespace ikefrag {
 class Nftables {
 public:
     enum class Run { for_real, dry };
-    /// text: without the elements of named sets, of which a firewall may have millions
+    /// Both without the elements of named sets, of which a firewall may have millions
     enum class Output { json, text };
 
-    /// In: text: as `nft -y` prints it, with priorities as numbers
+    /// In: json: with numbers for names; text: priorities as numbers, rules with their handles
     explicit Nftables(Output output = Output::json);
 
     /// Runs nft text as one transaction. Out: what it printed

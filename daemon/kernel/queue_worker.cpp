@@ -177,7 +177,7 @@ void QueueWorker::State::bind() {
     const auto full = settings.fail_open ? WhenFull::pass : WhenFull::drop;
     takes_when_full_ = !socket_->request(encode_queue_when_full(number, full), 1);
     bound.fail_open = takes_when_full_ && settings.fail_open;
-    bound.copy_range = 65531;
+    bound.copy_range = queue_copy_range;
     if (const auto queues = read_queue_status())
         for (const auto& queue : *queues)
             if (queue.number == number) bound.copy_range = queue.copy_range;

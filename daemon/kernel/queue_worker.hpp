@@ -21,6 +21,9 @@ namespace ikefrag {
 class Clock;
 class PacketTap;
 
+/// Octets of a packet that the kernel gives: the most it can (65535 less a netlink attribute's head).
+inline constexpr std::uint32_t queue_copy_range = 65531;
+
 struct QueueSettings {
     std::uint16_t number = 500;
     std::uint32_t max_length = 8192; ///< packets the kernel keeps waiting

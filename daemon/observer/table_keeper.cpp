@@ -70,14 +70,25 @@ TableSettings table_settings(const Policy& policy, const Settings& settings) {
     return table;
 }
 
+IkeTraffic ike_traffic(const Policy& policy, const Settings& settings) {
+    IkeTraffic traffic{.servers = table_settings(policy, settings).servers,
+                       .ports = policy.ports.plain};
+    traffic.ports.insert(
+        traffic.ports.end(), policy.ports.marked.begin(), policy.ports.marked.end());
+    if (settings.mark && policy.mode != Mode::observe)
+        traffic.mark = PacketMark{settings.mark->value, settings.mark->mask};
+    return traffic;
+}
+
 std::string what_pass_does(const ConntrackFacts& facts) {
     if (facts.conntrack_active)
         return "connection tracking is active: behind us the kernel puts the fragments together, "
                "filters and translates the whole datagram, and cuts it again on the way out";
-    if (!facts.fragment_drops.empty())
-        return "connection tracking is off and " + facts.fragment_drops.front().where +
-               " drops fragments behind us: what is passed will not get through; set mark and "
-               "exempt it there, or use reassemble";
+    for (const auto& rule : fragment_drops_behind_us(facts))
+        if (!rule.empty())
+            return "connection tracking is off and " + rule.substr(0, rule.find(':')) +
+                   " drops fragments behind us: what is passed will not get through; set mark and "
+                   "exempt it there, or use reassemble";
     return "connection tracking is off: fragments go on as they came, first to last";
 }
 
@@ -89,7 +100,7 @@ TableKeeper::TableKeeper(const Policy& policy, const Settings& settings)
               return wanted;
           }(),
           settings.queue.manage_nft ? TableOwnership::managed : TableOwnership::only_checked),
-      managed_(settings.queue.manage_nft) {}
+      traffic_(ike_traffic(policy, settings)), managed_(settings.queue.manage_nft) {}
 
 std::optional<std::string> TableKeeper::load() {
     const auto applied = table_.apply();
@@ -100,7 +111,7 @@ std::optional<std::string> TableKeeper::load() {
     }
     present_ = true;
     fault_.clear();
-    doubted_ = false;
+    doubted_ = !managed_; // the admin's own may be for another mode
     if (managed_) log_info(describe(*applied));
     return std::nullopt;
 }
@@ -112,6 +123,9 @@ std::optional<std::string> TableKeeper::change(const Policy& policy, const Setti
     if (!applied) return applied.error().text;
     present_ = true;
     fault_.clear();
+    traffic_ = ike_traffic(policy, settings);
+    rulesets_changed_ = true;
+    doubted_ = !managed_; // what the admin has loaded may be for what was before
     return std::nullopt;
 }
 
@@ -171,7 +185,7 @@ std::optional<TimePoint> TableKeeper::keep(TimePoint now) {
         rulesets_changed_ = true;
     if (rulesets_changed_ && now - probed_ >= probe_every) {
         probed_ = now;
-        conntrack_ = probe_conntrack();
+        conntrack_ = probe_conntrack(traffic_);
         rulesets_changed_ = std::ranges::any_of(
             conntrack_.unread, [](const auto& text) { return text.starts_with("nftables: "); });
     }

@@ -55,6 +55,7 @@ private:
 
     KernelTable table_;
     TableWatch watch_;
+    IkeTraffic traffic_;
     ConntrackFacts conntrack_;
     TableCounts counts_{};
     TimePoint repaired_{};
@@ -71,6 +72,9 @@ private:
 
 /// What `pass` comes to in this network namespace, in one sentence.
 [[nodiscard]] std::string what_pass_does(const ConntrackFacts& facts);
+
+/// IKE as others' rules meet it: in `observe` without our mark.
+[[nodiscard]] IkeTraffic ike_traffic(const Policy& policy, const Settings& settings);
 
 /// What shapes the table, out of what the admin wrote.
 [[nodiscard]] TableSettings table_settings(const Policy& policy, const Settings& settings);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Hosts set up wrongly, one after the other: the doctor names what is wrong with each, and nothing else; mended, it is silent.
-# limit 150
+# limit 240
 # shellcheck source=tests/lab/lab.sh
 . "$(dirname "$0")/../lab/lab.sh"
 lab_begin iptables-nft ip6tables-nft
@@ -57,6 +57,48 @@ for tool in iptables-legacy iptables-nft; do
     in_ns fw $tool -w -D FORWARD -m conntrack --ctstate INVALID -j ACCEPT
     note "$tool: and off" conntrack 'no conntrack here'
 done
+# rules that no fragment of IKE meets
+knows_drop() { ctl status --json | jq -r .pass | grep -q "$1"; }
+none() { equal "$1: no rule that drops fragments" "" "$(findings)"; }
+in_ns fw nft 'table inet other { chain unused { ip frag-off & 0x1fff != 0 drop; }; }'
+none "a chain that nothing leads to"
+in_ns fw nft 'flush table inet other; table inet other { chain forw { type filter hook forward priority 0; ip frag-off & 0x1fff != 0 meta l4proto != 17 drop; iif lo ip frag-off & 0x1fff != 0 drop; }; }'
+none "a rule on other protocols' fragments"
+in_ns fw nft 'add rule inet other forw jump unused'
+names "the chain, once something leads to it" fragment_drop 'drops fragments behind us.*inet other unused: ip frag-off'
+in_ns fw nft 'delete table inet other'
+in_ns fw nft 'table inet other { chain forw { type filter hook forward priority 0; iifname wan ip frag-off & 0x1fff != 0 drop; }; }'
+names "a rule on one interface" fragment_drop 'may drop fragments of IKE behind us .*inet other forw: iifname'
+in_ns fw nft 'delete table inet other'
+# a default drop that accepts IKE by its ports: the later fragments have none
+strict='table inet other { chain forw { type filter hook forward priority 0; policy drop; meta l4proto { icmp, ipv6-icmp } accept; udp dport { 500, 4500 } accept; udp sport { 500, 4500 } accept; }; }'
+in_ns fw nft "$strict"
+names "a default drop" fragment_drop 'drops fragments behind us.*inet other forw: policy drop: whole IKE is accepted by its ports'
+check "a default drop: the daemon names it, too" lab_wait 10 knows_drop 'inet other forw drops fragments'
+in_ns fw nft 'insert rule inet other forw ct state established,related accept'
+none "a default drop behind connection tracking"
+in_ns fw nft 'delete table inet other'
+in_ns fw nft "$strict"
+in_ns fw nft 'insert rule inet other forw meta mark & 0x1 == 0x1 accept'
+names "a default drop that accepts a mark nobody sets" fragment_drop 'inet other forw: policy drop'
+ikefragd_stop
+ikefragd_start guard TOP='mark = { value = 0x1, mask = 0x1 }'
+none "a default drop that accepts our mark"
+ikefragd_stop
+in_ns fw nft 'delete table inet other'
+ikefragd_start guard
+for tool in iptables-legacy iptables-nft; do
+    in_ns fw $tool -w -P FORWARD DROP
+    for side in dport sport; do in_ns fw $tool -w -A FORWARD -p udp -m udp --$side 500:4500 -j ACCEPT; done
+    names "$tool drops by default" fragment_drop 'FORWARD: policy drop'
+    in_ns fw $tool -w -I FORWARD -f -j ACCEPT
+    none "$tool accepts fragments"
+    in_ns fw $tool -w -P FORWARD ACCEPT
+    in_ns fw $tool -w -F FORWARD
+done
+as_nobody() { in_ns fw setpriv --reuid 65534 --clear-groups "$(lab_build)/ikefragctl" doctor --config "$LAB_DIR/ikefragd.toml" --json || true; }
+equal "another user: what could not be read is not good" "conntrack fragment_drop hook_order offload" \
+    "$(as_nobody | jq -r '[.checks[] | select(.found | startswith("not read")) | .check] | join(" ")')"
 in_ns fw nft flush ruleset # iptables-nft leaves its empty tables
 lab_wait 5 in_ns fw nft list chain inet ikefragd pre
 healthy "all of it taken away"
@@ -107,6 +149,12 @@ ikefragd_config guard
 in_ns fw nft delete table inet ikefragd
 lab_wait 5 in_ns fw nft list chain inet ikefragd pre
 healthy "its table deleted: it is back"
+kill -STOP "${lab_pids[ikefragd]}"
+names "a daemon that hangs" 'daemon' 'ikefragd hangs: the daemon listens on .* but did not answer within 3 s'
+equal "a daemon that hangs: check" "2 IKEFRAG CRITICAL - the daemon listens on" \
+    "$(hung=$(ctl check) ; echo "$? ${hung:0:41}")"
+kill -CONT "${lab_pids[ikefragd]}"
+lab_wait 5 http /-/healthy
 ikefragd_stop
 names "no daemon" daemon 'not running'
 
@@ -114,6 +162,12 @@ ikefragd_config guard
 sed -i 's/^max_length = .*/&\nmanage_nft = false/' "$LAB_DIR/ikefragd.toml"
 ikefragd_run
 names "the admin's own table is missing" table 'nobody has loaded'
+ctl nft --config "$LAB_DIR/ikefragd.toml" --mode observe > "$LAB_DIR/observe.nft"
+in_ns fw nft -f "$LAB_DIR/observe.nft"
+lab_wait 10 bash -c "grep -q 'was made for mode observe' '$LAB_DIR/ikefragd.log'" || true
+names "the admin's own table is for another mode" table 'made for mode observe, not for mode guard'
+check "the admin's own table is for another mode: check says so" bash -c 'grep -q "made for mode observe" <<< "$1"' - "$(ctl check || true)"
+in_ns fw nft delete table inet ikefragd
 ikefragd_stop
 
 # ---- somebody else's program on our numbers, and on our port

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 using namespace ikefrag;
 using namespace std::chrono_literals;
@@ -189,11 +190,37 @@ TEST_CASE("control: failures come back with their kind and words", "[control]") 
           "f.toml:3:14: unknown key \x1b\n      a = 1\n           ^\n");
 }
 
+TEST_CASE("control: a daemon that hangs is told from one that is gone", "[control]") {
+    const Folder folder;
+    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    folder.socket().copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener, 0) == 0);
+    // The first is let in by the kernel and never read; then the backlog is full.
+    std::vector<int> waiting;
+    for (int i = 0; i < 2; ++i) {
+        const auto answer = ask_daemon(folder.socket(), "status", {}, 1s);
+        CHECK(fault_of(answer) == ControlFault::silent);
+        CHECK(to_string(answer.error().fault) == "silent");
+        CHECK(answer.error().message ==
+              "the daemon listens on " + folder.socket() + " but did not answer within 1 s");
+        waiting.push_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        (void)::connect(
+            waiting.back(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    }
+    for (const int client : waiting) ::close(client);
+    ::close(listener);
+    CHECK(fault_of(ask_daemon(folder.socket(), "status", {}, 1s)) == ControlFault::not_running);
+}
+
 TEST_CASE("control: every fault has the exit code DESIGN gives it", "[control]") {
     CHECK(exit_code(ControlFault::failure) == 1);
     CHECK(exit_code(ControlFault::not_found) == 1);
     CHECK(exit_code(ControlFault::usage) == 2);
     CHECK(exit_code(ControlFault::not_running) == 3);
+    CHECK(exit_code(ControlFault::silent) == 3);
     CHECK(exit_code(ControlFault::config) == 4);
     CHECK(exit_code(ControlFault::permission) == 5);
 }

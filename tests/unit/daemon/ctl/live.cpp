@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The commands that ask the daemon, against a daemon that answers what it is told to.
 #include "daemon/ctl/check.hpp"
+#include "daemon/ctl/status_text.hpp"
 #include "daemon/ctl/terminal.hpp"
 #include "daemon/ctl/watch_screen.hpp"
 #include "daemon/json/json.hpp"
@@ -400,6 +401,11 @@ TEST_CASE("check: Nagios' states", "[ctl]") {
     auto missing = status();
     missing["table"].as_object()["present"] = false;
     CHECK(state(missing, all) == "CRITICAL");
+    auto unfit = status();
+    unfit["table"].as_object()["fault"] = "table inet ikefragd was made for mode observe";
+    CHECK(state(unfit, all) == "WARNING");
+    CHECK(contains(ctl::line_of(ctl::judge(unfit, all, limits)),
+                   "the kernel table is not as it should be: table inet ikefragd was made for"));
     auto reload = status();
     reload["last_reload_successful"] = false;
     reload["last_reload_fault"] = "file:1:2: no | bar";
@@ -417,6 +423,27 @@ TEST_CASE("check: Nagios' states", "[ctl]") {
     const auto waits = ctl::judge(waiting, all, limits);
     CHECK(to_string(waits.state) == "OK");
     CHECK(contains(ctl::line_of(waits), "; waits for a restart: queue.first, copy.group; "));
+}
+
+TEST_CASE("status: what the kernel did not give is shown, and nothing else of it", "[ctl]") {
+    const ctl::Terminal terminal(stdout, stderr);
+    auto all = status();
+    all["kernel_settings"] = json::parse(
+        R"([{"of":"queue 500","setting":"max_length","asked":8192,"got":8192},
+            {"of":"queue 500","setting":"fail_open","asked":true,"got":true}])");
+    CHECK_FALSE(contains(ctl::status_text(all, terminal), "kernel settings"));
+    all["kernel_settings"].as_array().push_back(
+        {
+            {"of",      "queue 501"           },
+            {"setting", "receive_buffer_bytes"},
+            {"asked",   16777216              },
+            {"got",     212992                }
+    });
+    const auto text = ctl::status_text(all, terminal);
+    CHECK(contains(text,
+                   "kernel settings\n  of queue 501, setting receive_buffer_bytes, asked 16777216, "
+                   "got 212992\n"));
+    CHECK_FALSE(contains(text, "max_length"));
 }
 
 TEST_CASE("check: over the socket", "[ctl]") {

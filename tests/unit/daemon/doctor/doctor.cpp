@@ -96,13 +96,31 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
             if (standing >= Standing::warning) CHECK_FALSE(row->fix.empty());
         }
     };
-    const auto drop_rule = RuleFound{"ip filter FORWARD", "ip frag-off & 0x1fff != 0 drop"};
+    const auto drop_rule =
+        RuleFound{"ip filter FORWARD", "ip frag-off & 0x1fff != 0 drop", "forward", 0};
     broken(
         "not root",
         [](HostFacts& f) { f.is_root = false; },
         "rights",
         Standing::warning,
         "not root");
+    for (const auto* check : {"conntrack", "fragment_drop", "hook_order", "offload"})
+        broken(
+            std::string("rulesets not read: ") + check,
+            [](HostFacts& f) {
+                f.is_root = false;
+                f.conntrack = {};
+                f.conntrack.nftables_read = false;
+            },
+            check,
+            Standing::warning,
+            "not read");
+    broken(
+        "root without CAP_NET_ADMIN",
+        [](HostFacts& f) { f.conntrack.nftables_read = false; },
+        "rights",
+        Standing::warning,
+        "root without CAP_NET_ADMIN");
     broken(
         "config missing",
         [](HostFacts& f) { f.config_exists = false; },
@@ -142,6 +160,25 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         Standing::wrong,
         "not running");
     broken(
+        "daemon hangs",
+        [](HostFacts& f) {
+            f.daemon.reset();
+            f.no_answer = ControlError{ControlFault::silent, "the daemon listens on /x but did not"};
+        },
+        "daemon",
+        Standing::wrong,
+        "ikefragd hangs: the daemon listens on /x but did not");
+    broken(
+        "daemon that may not be asked",
+        [](HostFacts& f) {
+            f.daemon.reset();
+            f.table_present = false;
+            f.no_answer = ControlError{ControlFault::permission, "not allowed to ask ikefragd"};
+        },
+        "daemon",
+        Standing::warning,
+        "not asked: not allowed");
+    broken(
         "table left over",
         [](HostFacts& f) { f.daemon.reset(); },
         "table",
@@ -163,6 +200,28 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         "table",
         Standing::wrong,
         "manage_nft is false");
+    broken(
+        "table loaded by the admin for another mode",
+        [](HostFacts& f) {
+            f.config = config_of("mode = \"guard\"\n" + vpn1 +
+                                 "inside = [\"10.0.0.5\"]\n[queue]\nmanage_nft = false\n");
+            f.daemon->config_hash = f.config->hash;
+            f.daemon->table_fault = "table inet ikefragd was made for mode observe";
+        },
+        "table",
+        Standing::wrong,
+        "manage_nft is false and table inet ikefragd was made for mode observe");
+    broken(
+        "the kernel gave less than asked",
+        [](HostFacts& f) {
+            f.daemon->kernel_settings = {
+                {"queue 500", "max_length",           "8192",     "8192"  },
+                {"queue 500", "receive_buffer_bytes", "16777216", "212992"}
+            };
+        },
+        "kernel_settings",
+        Standing::warning,
+        "queue 500: the kernel gave receive_buffer_bytes 212992 where 16777216 was asked");
     broken(
         "no nft_queue",
         [](HostFacts& f) { f.nft_queue = false; },
@@ -202,6 +261,35 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         "fragment_drop",
         Standing::wrong,
         "ip filter FORWARD");
+    broken(
+        "fragments dropped by default",
+        [&](HostFacts& f) {
+            f.conntrack.conntrack_active = false;
+            f.conntrack.fragment_drops = {drop_rule};
+            f.conntrack.fragment_drops[0].text = "policy drop";
+            f.conntrack.fragment_drops[0].by_default = true;
+        },
+        "fragment_drop",
+        Standing::wrong,
+        "ip filter FORWARD: policy drop: whole IKE is accepted by its ports");
+    broken(
+        "fragments dropped of one interface",
+        [&](HostFacts& f) {
+            f.conntrack.fragment_drops = {drop_rule};
+            f.conntrack.fragment_drops[0].surely = false;
+        },
+        "fragment_drop",
+        Standing::warning,
+        "this host may drop fragments of IKE behind us");
+    broken(
+        "fragments dropped at the device",
+        [&](HostFacts& f) {
+            f.conntrack.fragment_drops = {drop_rule};
+            f.conntrack.fragment_drops[0].hook = "ingress";
+        },
+        "fragment_drop",
+        Standing::wrong,
+        "drops fragments before us");
     broken(
         "harmless fragment rule",
         [&](HostFacts& f) {
@@ -341,6 +429,32 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         "clock",
         Standing::warning,
         "was set by -86400 s");
+}
+
+TEST_CASE("doctor: what the daemon says of itself", "[doctor]") {
+    const auto facts = read_daemon_facts(boost::json::parse(
+        R"({"mode":"guard","version":"1","config_hash":"ab","clock_step_seconds":-7,
+            "waits_for_restart":["queue.first",5],"table":{"present":true,"fault":"a\u001bb"},
+            "kernel_settings":[{"of":"queue 500","setting":"fail_open","asked":true,"got":false},5]})")
+                                             .as_object());
+    CHECK(facts.mode == Mode::guard);
+    CHECK(facts.clock_step_seconds == -7);
+    CHECK(facts.waits_for_restart == std::vector<std::string>{"queue.first"});
+    CHECK(facts.table_fault == "a\\x1bb");
+    REQUIRE(facts.kernel_settings.size() == 2);
+    CHECK(facts.kernel_settings[0].asked == "true");
+    CHECK(facts.kernel_settings[0].got == "false");
+    CHECK(read_daemon_facts({}).mode == Mode::observe);
+}
+
+TEST_CASE("doctor: a hung daemon holds its own queues and table", "[doctor]") {
+    auto facts = healthy();
+    facts.daemon.reset();
+    facts.no_answer = ControlError{ControlFault::silent, "hangs"};
+    const auto rows = examine(facts);
+    CHECK(find(rows, "queue", "taken by another") == nullptr);
+    CHECK(find(rows, "copy", "read by another") == nullptr);
+    CHECK(find(rows, "table", "left by a crash") == nullptr);
 }
 
 TEST_CASE("doctor: NAT rules without a configured server become a proposal", "[doctor]") {

@@ -69,10 +69,33 @@ TEST_CASE("what pass does: told by conntrack and by rules that drop fragments", 
     ConntrackFacts facts;
     CHECK(what_pass_does(facts).find("fragments go on as they came") != std::string::npos);
     facts.fragment_drops = {
-        {"ip filter FORWARD", "ip frag-off & 0x1fff != 0 drop"}
+        {.where = "netdev early in", .text = "drop", .hook = "ingress", .ipv4 = true},
+        {.where = "ip filter FORWARD",
+         .text = "ip frag-off & 0x1fff != 0 drop",
+         .hook = "forward",
+         .ipv4 = true}
     };
     CHECK(what_pass_does(facts).find("ip filter FORWARD drops fragments behind us") !=
           std::string::npos);
     facts.conntrack_active = true;
     CHECK(what_pass_does(facts).find("puts the fragments together") != std::string::npos);
+}
+
+TEST_CASE("IKE as others' rules meet it: our mark is set only where fragments are queued",
+          "[observer]") {
+    const auto mark_in = [](const std::string& mode) {
+        const auto parsed =
+            parse_config({"c",
+                          "mode = '" + mode +
+                              "'\nmark = { value = 0x10, mask = 0xf0 }\n[[server]]\nname = 'v'\n"
+                              "addresses = ['203.0.113.5']\ninside = ['10.0.0.5']\n"},
+                         std::vector<TextFile>{});
+        REQUIRE(parsed);
+        const auto traffic = ike_traffic(*parsed->policy, parsed->settings);
+        CHECK(traffic.servers.size() == 2);
+        CHECK(traffic.ports == std::vector<std::uint16_t>{500, 4500});
+        return traffic.mark;
+    };
+    CHECK(mark_in("guard") == PacketMark{0x10, 0xf0});
+    CHECK_FALSE(mark_in("observe"));
 }
