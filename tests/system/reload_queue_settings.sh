@@ -25,14 +25,9 @@ went_on() { # [MARK]: fragments that have gone on
         jq "[.nftables[].rule? | select(.comment? == \"${1:-all}\") | .expr[] | .counter? | select(.) | .packets] | add"
 }
 kernel() { in_ns fw awk -v column="$1" '$1 == 500 { print $column }' /proc/net/netfilter/nfnetlink_queue; } # COLUMN
-facts() { # what was asked of the kernel and what it gave: length, fail_open
-    python3 -c '
-import socket, sys
-own = socket.socket(socket.AF_UNIX)
-own.connect(sys.argv[1])
-own.sendall(b"{\"command\": \"facts\", \"arguments\": {}}\n")
-print(own.makefile().read())' "$LAB_DIR/control.sock" |
-        jq -r '.. | .queues? // empty | .[0] | "\(.max_length.asked)=\(.max_length.got) \(.fail_open.asked)=\(.fail_open.got)"'
+asked_and_got() { # length, fail_open
+    ctl status --json | jq -r '[.. | .kernel_settings? // empty | .[] | select(.of == "queue 500") | {(.setting): "\(.asked)=\(.got)"}] |
+        add | "\(.max_length) \(.fail_open)"'
 }
 config() { # LENGTH FAIL-OPEN [MARK]
     ikefragd_config guard QUEUE_LENGTH="$1" TOP="${3:+mark = { value = $3, mask = 0xf0 \}}" EXTRA=$'[limits]\ntable_packets = 512\nhold_seconds = 1'
@@ -59,7 +54,7 @@ change() {
     wait "${lab_pids[stream]}"
     unset "lab_pids[stream]"
     check "$words: every datagram arrives" lab_wait 3 all_arrived
-    equal "$words: asked and got" "$1=$1 $2=$2" "$(facts)"
+    equal "$words: asked and got" "$1=$1 $2=$2" "$(asked_and_got)"
     equal "$words: nothing waits for a restart" 0 "$(ctl status --json | jq '.waits_for_restart | length')"
 }
 # overflow WORDS: 3000 first fragments come while the daemon stands still. Out: waiting, passed and dropped
@@ -99,7 +94,7 @@ is_marked() {
 
 config 4096 true
 ikefragd_run
-equal "start: asked and got" "4096=4096 true=true" "$(facts)"
+equal "start: asked and got" "4096=4096 true=true" "$(asked_and_got)"
 
 change "shorter queue" 1024 true
 overflow "shorter queue"
