@@ -122,3 +122,25 @@ TEST_CASE("route: without a configured server the message tells which way it goe
         CHECK((script.of(1)->verdict == Verdict::drop) == row.to_server);
     }
 }
+
+TEST_CASE("route: a server may be a network; an IPv6 one of 32 bits is no single address", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    auto policy = shipped_policy();
+    policy.servers[0].addresses = {prefix("203.0.113.0/24"), prefix("2001:db8::/32")};
+    GateScript script(policy);
+    script.feed(fragment(flow.ends, udp(flow, ike_auth(1'992)), 1'000, 2'000));
+    CHECK(script.is_held(1));
+}
+
+TEST_CASE("route: a first fragment that ends before the marker leaves it to the next", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6), 4500);
+    auto policy = shipped_policy();
+    policy.limits.min_first_bytes = 8;
+    const auto payload = udp(flow, marked(ike_auth(1'992)));
+    GateScript script(policy);
+    script.feed(fragment(flow.ends, payload, 0, 8)).feed(fragment(flow.ends, payload, 8, 2'004));
+    script.expect(1, 2, Verdict::accept, Reason::none);
+    REQUIRE(script.messages().size() == 1);
+    CHECK(script.messages()[0].marked);
+    CHECK(script.messages()[0].message_bytes == 1'992);
+}
