@@ -152,7 +152,7 @@ TEST_CASE("SKF set: at most 16 a handshake, the oldest goes", "[tracker]") {
         CHECK(add_fragment(sets, of, piece(1, 2)).started);
     }
     CHECK(sets.size() == max_sets);
-    CHECK(sets.front().exchange.message_id == 25);
+    CHECK(sets[0].exchange.message_id == 25);
 }
 
 TEST_CASE("SKF: IKE_AUTH in fragments both ways", "[tracker]") {
