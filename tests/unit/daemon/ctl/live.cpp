@@ -430,12 +430,11 @@ TEST_CASE("status: what the kernel did not give is shown, and nothing else of it
         R"([{"of":"queue 500","setting":"max_length","asked":8192,"got":8192},
             {"of":"queue 500","setting":"fail_open","asked":true,"got":true}])");
     CHECK_FALSE(contains(ctl::status_text(all, terminal), "kernel settings"));
-    all["kernel_settings"].as_array().push_back(
-        {
-            {"of",      "queue 501"           },
-            {"setting", "receive_buffer_bytes"},
-            {"asked",   16777216              },
-            {"got",     212992                }
+    all["kernel_settings"].as_array().push_back({
+        {"of",      "queue 501"           },
+        {"setting", "receive_buffer_bytes"},
+        {"asked",   16777216              },
+        {"got",     212992                }
     });
     const auto text = ctl::status_text(all, terminal);
     CHECK(contains(text,
