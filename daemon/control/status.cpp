@@ -97,10 +97,7 @@ json::array kernel_settings_json(const Daemon& daemon) {
         const auto of = "queue " + std::to_string(worker->number());
         add(of, "max_length", asked.max_length, got.max_length);
         add(of, "fail_open", asked.fail_open, got.fail_open);
-        add(of,
-            "receive_buffer_bytes",
-            QueueSettings{}.receive_buffer_bytes,
-            got.receive_buffer);
+        add(of, "receive_buffer_bytes", QueueSettings{}.receive_buffer_bytes, got.receive_buffer);
         add(of, "copy_range_bytes", queue_copy_range, got.copy_range);
     }
     add("log group " + std::to_string(daemon.config().settings.copy_group),

@@ -84,8 +84,7 @@ void examine_daemon(const HostFacts& facts, Rows& rows) {
                         Standing::wrong,
                         "ikefragd hangs: " + escape_terminal(facts.no_answer->message),
                         "journalctl -u ikefragd tells since when; systemctl restart ikefragd"});
-    else if (!facts.daemon && facts.no_answer &&
-             facts.no_answer->fault == ControlFault::permission)
+    else if (!facts.daemon && facts.no_answer && facts.no_answer->fault == ControlFault::permission)
         rows.push_back({"daemon",
                         Standing::warning,
                         "not asked: " + escape_terminal(facts.no_answer->message),

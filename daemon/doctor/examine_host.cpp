@@ -40,8 +40,9 @@ Examination judge_drop(const RuleFound& rule) {
                     ""};
     if (rule.by_default && !before_us) {
         row.found += ": whole IKE is accepted by its ports, which later fragments do not have";
-        row.fix = "set mark = { value = 0x1, mask = 0x1 } in ikefragd.toml and let the chain accept "
-                  "it: meta mark & 0x1 == 0x1 accept; or let connection tracking make them whole";
+        row.fix =
+            "set mark = { value = 0x1, mask = 0x1 } in ikefragd.toml and let the chain accept "
+            "it: meta mark & 0x1 == 0x1 accept; or let connection tracking make them whole";
     } else if (before_us) {
         row.fix = "take the rule out, or let it spare the servers: what it drops we never see";
     } else {
@@ -82,10 +83,8 @@ void examine_fragment_drops(const HostFacts& facts, Rows& rows) {
                         "what it drops we never see; give it a priority above -450"});
     if (!conntrack.nftables_read) return;
     if (conntrack.fragment_drops.empty())
-        rows.push_back({"fragment_drop",
-                        Standing::good,
-                        "no rule of this host drops fragments of IKE",
-                        ""});
+        rows.push_back(
+            {"fragment_drop", Standing::good, "no rule of this host drops fragments of IKE", ""});
     if (conntrack.earlier_hooks.empty())
         rows.push_back({"hook_order", Standing::good, "nobody hooks before priority -450", ""});
 }

@@ -79,8 +79,8 @@ struct HostFacts {
     bool config_exists = false;
     std::optional<DaemonFacts> daemon;     ///< empty: no_answer says why
     std::optional<ControlError> no_answer; ///< empty, and no daemon: not running
-    std::optional<bool> nft_queue;     ///< the kernel has nftables' own queue statement
-    std::optional<bool> table_present; ///< empty: could not be looked at
+    std::optional<bool> nft_queue;         ///< the kernel has nftables' own queue statement
+    std::optional<bool> table_present;     ///< empty: could not be looked at
     ConntrackFacts conntrack;
     std::vector<Forwarding> forwardings;
     std::vector<std::string> flowtables; ///< names of nftables flow tables

@@ -69,9 +69,8 @@ void look_at_rulesets(HostFacts& facts) {
         const auto command = std::string(tool) + "-save -t nat 2>/dev/null";
         read_iptables_forwardings(tool, output_of(command.c_str()), facts);
     }
-    const auto traffic = facts.config
-                             ? ike_traffic(*facts.config->policy, facts.config->settings)
-                             : IkeTraffic();
+    const auto traffic =
+        facts.config ? ike_traffic(*facts.config->policy, facts.config->settings) : IkeTraffic();
     facts.conntrack = probe_conntrack(traffic, ProbeMay::run_programs);
 }
 

@@ -136,6 +136,10 @@ void read_nft_rule(std::string_view line, const Place& place, ConntrackFacts& fa
         facts.conntrack_users.push_back(place.found(line));
 }
 
+bool is_before_defragmentation(const RuleFound& rule) noexcept {
+    return rule.hook == "prerouting" && rule.priority.value_or(0) < defragmentation;
+}
+
 /// Runs a program without a shell and gives what it printed. Errors: empty, it could not be run or
 /// did not end well.
 std::optional<std::string> output_of(const char* program) {
@@ -245,8 +249,7 @@ void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts) {
     facts.conntrack_active = facts.active_ipv4 || facts.active_ipv6;
     for (auto& rule : facts.fragment_drops) {
         const bool before = rule.where.starts_with("netdev") || rule.where.starts_with("bridge") ||
-                            rule.hook == "ingress" ||
-                            (rule.priority && *rule.priority < defragmentation);
+                            rule.hook == "ingress" || is_before_defragmentation(rule);
         const bool sees_ipv4 = rule.ipv4 && !facts.active_ipv4;
         const bool sees_ipv6 = rule.ipv6 && !facts.active_ipv6;
         rule.bites = before || sees_ipv4 || sees_ipv6;
@@ -266,8 +269,9 @@ FragmentDrops fragment_drops_behind_us(const ConntrackFacts& facts) {
             const auto text = rule.where + ": " + rule.text;
             auto& ipv4 = drops[index(Family::ipv4)];
             auto& ipv6 = drops[index(Family::ipv6)];
-            if (rule.ipv4 && !facts.active_ipv4 && ipv4.empty()) ipv4 = text;
-            if (rule.ipv6 && !facts.active_ipv6 && ipv6.empty()) ipv6 = text;
+            const bool early = is_before_defragmentation(rule);
+            if (rule.ipv4 && (early || !facts.active_ipv4) && ipv4.empty()) ipv4 = text;
+            if (rule.ipv6 && (early || !facts.active_ipv6) && ipv6.empty()) ipv6 = text;
         }
     return drops;
 }
@@ -281,8 +285,7 @@ ConntrackFacts probe_conntrack(const IkeTraffic& traffic, ProbeMay may) {
     const auto rules = ruleset ? nftables.run("list ruleset") : ruleset;
     if (rules) {
         const auto texts = read_nft_ruleset(*ruleset, facts);
-        look_for_fragment_drops(
-            ruleset::read_nft_rules(*rules, texts, table_name), traffic, facts);
+        look_for_fragment_drops(ruleset::read_nft_rules(*rules, texts, table_name), traffic, facts);
     } else {
         facts.nftables_read = false;
         facts.unread.push_back("nftables: " + rules.error());

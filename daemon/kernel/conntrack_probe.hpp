@@ -50,8 +50,9 @@ void look_for_fragment_drops(const ruleset::Ruleset& rules,
                              const IkeTraffic& traffic,
                              ConntrackFacts& facts);
 /// Puts together what was found: which rules bite. A default drop that does not is none: behind
-/// connection tracking a fragment has the ports of its datagram. In: tracked: connections the kernel tracks in
-/// this namespace, 0 if that cannot be read
+/// connection tracking a fragment has the ports of its datagram.
+///
+/// In:      tracked: connections the kernel tracks in this namespace, 0 if that cannot be read
 void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts);
 
 /// The rule for each family that drops trailing fragments on their way behind our hook, rather one

@@ -21,7 +21,8 @@ namespace ikefrag {
 class Clock;
 class PacketTap;
 
-/// Octets of a packet that the kernel gives: the most it can (65535 less a netlink attribute's head).
+/// Octets of a packet that the kernel gives: the most it can (65535 less a netlink attribute's
+/// head).
 inline constexpr std::uint32_t queue_copy_range = 65531;
 
 struct QueueSettings {

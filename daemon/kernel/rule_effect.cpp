@@ -176,16 +176,16 @@ private:
             const bool changed =
                 match.subject == Subject::mark && marks_change_ && (match.mask & ~ours) != 0;
             if (values && match.known && !changed)
-                held = some_of(
-                    static_cast<std::size_t>(std::ranges::count_if(
-                        *values,
-                        [&](std::uint64_t value) {
-                            return std::ranges::any_of(match.values, [&](const Range& range) {
-                                const auto seen = value & match.mask;
-                                return range.first <= seen && seen <= range.last;
-                            });
-                        })),
-                    values->size());
+                held = some_of(static_cast<std::size_t>(std::ranges::count_if(
+                                   *values,
+                                   [&](std::uint64_t value) {
+                                       return std::ranges::any_of(
+                                           match.values, [&](const Range& range) {
+                                               const auto seen = value & match.mask;
+                                               return range.first <= seen && seen <= range.last;
+                                           });
+                                   })),
+                               values->size());
         }
         return match.negated ? opposite(held) : held;
     }
@@ -322,8 +322,8 @@ void judge(const Table& table,
            Family family,
            std::vector<RuleFound>& all) {
     const auto& hook = *chain.hook;
-    const bool before_us = hook.name == "ingress" ||
-                           (hook.name == "prerouting" && hook.priority < our_priority);
+    const bool before_us =
+        hook.name == "ingress" || (hook.name == "prerouting" && hook.priority < our_priority);
     const bool marked = traffic.mark.has_value() && !before_us;
     std::vector<RuleFound> found;
     for (const auto direction : {Direction::to_server, Direction::to_peer}) {

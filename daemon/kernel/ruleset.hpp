@@ -15,24 +15,24 @@ namespace ikefrag::ruleset {
 
 /// What of a packet a match looks at.
 enum class Subject : std::uint8_t {
-    unknown,             ///< nothing we can answer: it may hold
-    never,               ///< what no packet of IKE has: TCP flags, ICMP types
-    family,              ///< 2 or 10, as nfproto
-    protocol,            ///< IP protocol; of IPv6 behind all extension headers
-    next_header,         ///< IPv6's fixed header: 44 in a fragment
-    source_port,         ///< no trailing fragment has ports: no match on them holds, nor its reverse
+    unknown,     ///< nothing we can answer: it may hold
+    never,       ///< what no packet of IKE has: TCP flags, ICMP types
+    family,      ///< 2 or 10, as nfproto
+    protocol,    ///< IP protocol; of IPv6 behind all extension headers
+    next_header, ///< IPv6's fixed header: 44 in a fragment
+    source_port, ///< no trailing fragment has ports: no match on them holds, nor its reverse
     destination_port,
     transport,           ///< anything else behind the IP header
     fragment_word,       ///< IPv4's flags and offset, 16 bits
     has_fragment_header, ///< IPv6: 1 or 0
     fragment_offset,     ///< in the Fragment header
     more_fragments,
-    fragment_header,     ///< anything else in it
+    fragment_header, ///< anything else in it
     mark,
-    tracking,            ///< ct state: 1 is invalid, as all is that nobody tracks
+    tracking, ///< ct state: 1 is invalid, as all is that nobody tracks
     source,
     destination,
-    loopback,            ///< 1: an interface of that kind
+    loopback, ///< 1: an interface of that kind
 };
 
 struct Range {

@@ -127,13 +127,11 @@ void read_option(const std::string& option, const std::string& value, Rule& rule
 }
 
 Match trailing_fragment() {
-    return {
-        .subject = Subject::fragment_word,
-        .family = Family::ipv4,
-        .mask = 0x1fff,
-        .negated = true,
-        .values = {{0, 0}}
-    };
+    return {.subject = Subject::fragment_word,
+            .family = Family::ipv4,
+            .mask = 0x1fff,
+            .negated = true,
+            .values = {{0, 0}}};
 }
 
 void read_target(const std::string& name, bool jump, Rule& rule, Ruleset& all) {
@@ -189,9 +187,8 @@ Ruleset read_iptables_rules(std::string_view tool, std::string_view text) {
     for (std::string line; std::getline(lines, line);) {
         if (line.starts_with('*')) {
             table_name = line.substr(1);
-            all.tables.push_back({.title = std::string(tool) + " " + table_name,
-                                  .ipv4 = !ipv6,
-                                  .ipv6 = ipv6});
+            all.tables.push_back(
+                {.title = std::string(tool) + " " + table_name, .ipv4 = !ipv6, .ipv6 = ipv6});
         }
         if (all.tables.empty()) continue;
         auto& chains = all.tables.back().chains;

@@ -62,9 +62,8 @@ bool reads_transport(const json::value& left) {
                (base.empty() && protocol != "ip" && protocol != "ip6" && protocol != "ether" &&
                 protocol != "vlan" && protocol != "arp");
     }
-    return std::ranges::any_of(*object, [](const auto& part) {
-        return reads_transport(part.value());
-    });
+    return std::ranges::any_of(*object,
+                               [](const auto& part) { return reads_transport(part.value()); });
 }
 
 /// The family whose header an expression reads; empty where it reads none.
@@ -111,12 +110,12 @@ void describe_payload(const json::value& payload, Match& match) {
 }
 
 void describe_meta(std::string_view key, Match& match) {
-    match.subject = key == "l4proto"                         ? Subject::protocol
-                    : key == "nfproto"                       ? Subject::family
-                    : key == "mark"                          ? Subject::mark
-                    : key == "iifname" || key == "oifname"   ? Subject::loopback
-                    : key == "iif" || key == "oif"           ? Subject::loopback
-                                                             : Subject::unknown;
+    match.subject = key == "l4proto"                       ? Subject::protocol
+                    : key == "nfproto"                     ? Subject::family
+                    : key == "mark"                        ? Subject::mark
+                    : key == "iifname" || key == "oifname" ? Subject::loopback
+                    : key == "iif" || key == "oif"         ? Subject::loopback
+                                                           : Subject::unknown;
 }
 
 void describe_fragment_header(std::string_view field, Match& match) {
@@ -192,8 +191,7 @@ void read_values(const json::value& right, Match& match) {
             match.networks.push_back(*network);
         else
             match.known = false;
-    } else if (const auto number = number_of(right);
-               number && match.subject != Subject::loopback) {
+    } else if (const auto number = number_of(right); number && match.subject != Subject::loopback) {
         match.values.push_back({*number, *number});
     } else {
         read_text(text_of(&right), match);
@@ -259,9 +257,8 @@ bool read_verdict(const json::value& statement, Rule& rule) {
     } else if (const auto* leave = member(statement, "goto")) {
         rule.move = Move::leave_for;
         rule.target = text_of(member(*leave, "target"));
-    } else if (std::ranges::any_of(accepting, [&](const char* word) {
-                   return member(statement, word) != nullptr;
-               }))
+    } else if (std::ranges::any_of(
+                   accepting, [&](const char* word) { return member(statement, word) != nullptr; }))
         rule.move = Move::accept;
     return rule.move != Move::go_on;
 }
@@ -335,12 +332,11 @@ void read_chain(const json::value& entry, Table& table) {
     const auto hook = text_of(member(entry, "hook"));
     if (hook.empty()) return;
     const auto* priority = member(entry, "prio");
-    chain.hook = Hook{
-        .name = std::string(hook),
-        .priority = priority != nullptr && priority->is_int64()
-                        ? static_cast<std::int32_t>(priority->get_int64())
-                        : 0,
-        .drops = text_of(member(entry, "policy")) == "drop"};
+    chain.hook = Hook{.name = std::string(hook),
+                      .priority = priority != nullptr && priority->is_int64()
+                                      ? static_cast<std::int32_t>(priority->get_int64())
+                                      : 0,
+                      .drops = text_of(member(entry, "policy")) == "drop"};
 }
 
 } // namespace

@@ -32,12 +32,12 @@ void read_queue(const json::value& queue, TableShape& shape) {
     }
     // One flag is a text, several are a list of them.
     const auto* flags = member(queue, "flags");
-    shape.bypass = flags != nullptr &&
-                   (text_of(flags) == "bypass" ||
-                    (flags->is_array() &&
-                     std::ranges::any_of(flags->get_array(), [](const json::value& flag) {
-                         return text_of(&flag) == "bypass";
-                     })));
+    shape.bypass =
+        flags != nullptr &&
+        (text_of(flags) == "bypass" ||
+         (flags->is_array() && std::ranges::any_of(flags->get_array(), [](const json::value& flag) {
+              return text_of(&flag) == "bypass";
+          })));
 }
 
 void read_rule(const json::value& rule, TableShape& shape) {

@@ -432,12 +432,11 @@ TEST_CASE("status: what the kernel did not give is shown, and nothing else of it
         R"([{"of":"queue 500","setting":"max_length","asked":8192,"got":8192},
             {"of":"queue 500","setting":"fail_open","asked":true,"got":true}])");
     CHECK_FALSE(contains(ctl::status_text(all, terminal), "kernel settings"));
-    all["kernel_settings"].as_array().push_back(
-        {
-            {"of",      "queue 501"           },
-            {"setting", "receive_buffer_bytes"},
-            {"asked",   16777216              },
-            {"got",     212992                }
+    all["kernel_settings"].as_array().push_back({
+        {"of",      "queue 501"           },
+        {"setting", "receive_buffer_bytes"},
+        {"asked",   16777216              },
+        {"got",     212992                }
     });
     const auto text = ctl::status_text(all, terminal);
     CHECK(contains(text,
@@ -474,12 +473,12 @@ TEST_CASE("check and status: a daemon that hangs is told after 3 s", "[ctl]") {
     });
     const auto checked = daemon.ctl({"check"});
     CHECK(checked.code == 2);
-    CHECK(checked.out.rfind("IKEFRAG CRITICAL - ikefragd does not answer (", 0) == 0);
-    CHECK(contains(checked.out, "nothing came within 3 s"));
+    CHECK(checked.out.rfind("IKEFRAG CRITICAL - the daemon listens on ", 0) == 0);
+    CHECK(contains(checked.out, "but did not answer within 3 s"));
     CHECK(asked == 1);
     const auto told = daemon.ctl({"status"});
     CHECK(told.code == 3);
-    CHECK(contains(told.err, "does not answer"));
+    CHECK(contains(told.err, "did not answer within 3 s"));
 }
 
 TEST_CASE("watch: one line a look where there is no terminal", "[ctl]") {

@@ -163,7 +163,8 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         "daemon hangs",
         [](HostFacts& f) {
             f.daemon.reset();
-            f.no_answer = ControlError{ControlFault::silent, "the daemon listens on /x but did not"};
+            f.no_answer =
+                ControlError{ControlFault::silent, "the daemon listens on /x but did not"};
         },
         "daemon",
         Standing::wrong,
@@ -432,11 +433,12 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
 }
 
 TEST_CASE("doctor: what the daemon says of itself", "[doctor]") {
-    const auto facts = read_daemon_facts(boost::json::parse(
-        R"({"mode":"guard","version":"1","config_hash":"ab","clock_step_seconds":-7,
+    const auto facts = read_daemon_facts(
+        boost::json::parse(
+            R"({"mode":"guard","version":"1","config_hash":"ab","clock_step_seconds":-7,
             "waits_for_restart":["queue.first",5],"table":{"present":true,"fault":"a\u001bb"},
             "kernel_settings":[{"of":"queue 500","setting":"fail_open","asked":true,"got":false},5]})")
-                                             .as_object());
+            .as_object());
     CHECK(facts.mode == Mode::guard);
     CHECK(facts.clock_step_seconds == -7);
     CHECK(facts.waits_for_restart == std::vector<std::string>{"queue.first"});

@@ -25,14 +25,14 @@ TEST_CASE("conntrack probe: what nft rules switch it on", "[kernel]") {
         bool conntrack;
     };
     const Case cases[] = {
-        {"ct state",              "ct state established,related accept",                 true },
-        {"masquerade",            "oifname \"wan\" masquerade",                          true },
-        {"dnat",                  "udp dport 500 dnat to 10.0.0.5",                      true },
-        {"xt conntrack",          "xt match conntrack counter packets 0 bytes 0 accept", true },
-        {"xt NAT target",         "counter packets 0 bytes 0 xt target DNAT",            true },
-        {"a word with ct in it",  "meta l4proto sctp accept",                            false},
-        {"a comment with ct",     "accept comment \"ct state drop frag-off\"",           false},
-        {"fragments dropped",     "ip frag-off & 8191 != 0 drop",                        false},
+        {"ct state",             "ct state established,related accept",                 true },
+        {"masquerade",           "oifname \"wan\" masquerade",                          true },
+        {"dnat",                 "udp dport 500 dnat to 10.0.0.5",                      true },
+        {"xt conntrack",         "xt match conntrack counter packets 0 bytes 0 accept", true },
+        {"xt NAT target",        "counter packets 0 bytes 0 xt target DNAT",            true },
+        {"a word with ct in it", "meta l4proto sctp accept",                            false},
+        {"a comment with ct",    "accept comment \"ct state drop frag-off\"",           false},
+        {"fragments dropped",    "ip frag-off & 8191 != 0 drop",                        false},
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             ConntrackFacts facts;
@@ -49,13 +49,14 @@ TEST_CASE("conntrack probe: what nft rules switch it on", "[kernel]") {
 
 TEST_CASE("conntrack probe: rules' texts by their handles", "[kernel]") {
     ConntrackFacts facts;
-    const auto texts = read_nft_ruleset(
-        "table inet fw { # handle 1\n\tchain c { # handle 1\n"
-        "\t\ttype filter hook forward priority 0; policy accept;\n"
-        "\t\tudp dport { 500, 501,\n\t\t\t    502 } accept # handle 4\n"
-        "\t\tct state new drop comment \"{ # handle 9\" # handle 12\n\t}\n}\n"
-        "table inet ikefragd { # handle 2\n\tchain pre { # handle 1\n\t\taccept # handle 3\n\t}\n}\n",
-        facts);
+    const auto texts =
+        read_nft_ruleset("table inet fw { # handle 1\n\tchain c { # handle 1\n"
+                         "\t\ttype filter hook forward priority 0; policy accept;\n"
+                         "\t\tudp dport { 500, 501,\n\t\t\t    502 } accept # handle 4\n"
+                         "\t\tct state new drop comment \"{ # handle 9\" # handle 12\n\t}\n}\n"
+                         "table inet ikefragd { # handle 2\n\tchain pre { # handle 1\n\t\taccept # "
+                         "handle 3\n\t}\n}\n",
+                         facts);
     CHECK(texts == ruleset::RuleTexts{
                        {"inet fw 4",  "udp dport { 500, 501, 502 } accept"        },
                        {"inet fw 12", "ct state new drop comment \"{ # handle 9\""},
@@ -92,15 +93,16 @@ TEST_CASE("conntrack probe: which fragment rules bite", "[kernel]") {
                          .ipv6 = family != "ip"};
     };
     const Case cases[] = {
-        {"no conntrack",                          at("ip", "forward", 0),        "",       true },
-        {"conntrack: behind the defragmentation", at("ip", "forward", 0),        "ip n",   false},
-        {"raw is behind it too",                  at("ip", "prerouting", -300),  "ip n",   false},
-        {"before it",                             at("ip", "prerouting", -410),  "ip n",   true },
-        {"at ingress",                            at("netdev", "ingress", 0),    "inet n", true },
-        {"at ingress of inet",                    at("inet", "ingress", 0),      "inet n", true },
-        {"the other family is not put together",  at("ip6", "forward", 0),       "ip n",   true },
-        {"inet: one family still is in pieces",   at("inet", "forward", 0),      "ip n",   true },
-        {"inet: neither is",                      at("inet", "forward", 0),      "inet n", false},
+        {"no conntrack",                          at("ip",     "forward",    0),    "",       true },
+        {"conntrack: behind the defragmentation", at("ip",     "forward",    0),    "ip n",   false},
+        {"raw is behind it too",                  at("ip",     "prerouting", -300), "ip n",   false},
+        {"before it",                             at("ip",     "prerouting", -410), "ip n",   true },
+        {"early in a later hook",                 at("ip",     "forward",    -500), "ip n",   false},
+        {"at ingress",                            at("netdev", "ingress",    0),    "inet n", true },
+        {"at ingress of inet",                    at("inet",   "ingress",    0),    "inet n", true },
+        {"the other family is not put together",  at("ip6",    "forward",    0),    "ip n",   true },
+        {"inet: one family still is in pieces",   at("inet",   "forward",    0),    "ip n",   true },
+        {"inet: neither is",                      at("inet",   "forward",    0),    "inet n", false},
     };
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
             ConntrackFacts facts;

@@ -43,15 +43,13 @@ const std::string port_set = R"({"match":{"op":"==","left":{"payload":{"protocol
 const std::string port_and_address =
     R"({"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"ip","field":"daddr"}},)"
     R"({"payload":{"protocol":"udp","field":"dport"}}]},"right":{"set":[{"concat":["10.0.0.5",500]}]}}})";
-const std::string lan =
-    R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lan"}})";
+const std::string lan = R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lan"}})";
 const std::string loopback =
     R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lo"}})";
 const std::string blocked = R"({"match":{"op":"==","left":{"payload":{"protocol":"ip",)"
                             R"("field":"saddr"}},"right":"@blocked"}})";
 const std::string limit = R"({"limit":{"rate":10,"burst":5,"per":"second","inv":true}})";
-const std::string known =
-    R"({"match":{"op":"in","left":{"ct":{"key":"state"}},"right":[2,4]}})";
+const std::string known = R"({"match":{"op":"in","left":{"ct":{"key":"state"}},"right":[2,4]}})";
 const std::string ports_map =
     R"({"vmap":{"key":{"payload":{"protocol":"udp","field":"dport"}},)"
     R"("data":{"set":[[500,{"accept":null}],[4500,{"jump":{"target":"sub"}}]]}}})";
@@ -110,8 +108,10 @@ ruleset::Ruleset rules_of(const Host& host) {
 }
 
 IkeTraffic marking() {
-    return {.servers = {*parse_prefix("10.0.0.5"), *parse_prefix("2001:db8::5")},
-            .mark = PacketMark{1, 1}};
+    return {
+        .servers = {*parse_prefix("10.0.0.5"), *parse_prefix("2001:db8::5")},
+        .mark = PacketMark{1,                         1                           }
+    };
 }
 
 /// "4" and "6" for the families, "?" behind them where it is not sure; "policy" where it is that.
@@ -202,8 +202,10 @@ TEST_CASE("rule effect: rules that drop fragments of IKE", "[kernel][rules]") {
 TEST_CASE("rule effect: a mark that is not set exempts nothing", "[kernel][rules]") {
     auto traffic = marking();
     traffic.mark.reset();
-    const auto found =
-        find_fragment_drops(rules_of({.base = {{marked, accept}, {tail, drop}}}), traffic);
+    const auto found = find_fragment_drops(rules_of({
+                                               .base = {{marked, accept}, {tail, drop}}
+    }),
+                                           traffic);
     CHECK(told(found) == "c:4");
 }
 

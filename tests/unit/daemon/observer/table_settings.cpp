@@ -69,11 +69,11 @@ TEST_CASE("what pass does: told by conntrack and by rules that drop fragments", 
     ConntrackFacts facts;
     CHECK(what_pass_does(facts).find("fragments go on as they came") != std::string::npos);
     facts.fragment_drops = {
-        {.where = "netdev early in", .text = "drop", .hook = "ingress", .ipv4 = true},
+        {.where = "netdev early in",   .text = "drop", .hook = "ingress", .ipv4 = true},
         {.where = "ip filter FORWARD",
          .text = "ip frag-off & 0x1fff != 0 drop",
          .hook = "forward",
-         .ipv4 = true}
+         .ipv4 = true                                                                 }
     };
     CHECK(what_pass_does(facts).find("ip filter FORWARD drops fragments behind us") !=
           std::string::npos);
