@@ -87,7 +87,7 @@ TEST_CASE("report: hostile text stays text", "[report]") {
     auto& attempt = report.attempts.front();
     attempt.server_name = nasty;
     attempt.handshake.client_side.vendor = nasty;
-    attempt.handshake.client_side.vendor_ids = {nasty};
+    attempt.handshake.client_side.vendor_ids.add_name(nasty);
     attempt.findings.front().sentence = nasty;
     attempt.findings.front().remedy = nasty;
     attempt.findings.front().evidence = {nasty};

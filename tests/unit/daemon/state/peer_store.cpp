@@ -296,10 +296,10 @@ TEST_CASE("peers.db: a row nobody of us wrote is skipped and counted", "[state]"
         REQUIRE(database);
         REQUIRE(
             database->execute("INSERT INTO peer VALUES (x'0102030405','client','ike','','native',"
-                              "NULL,1,9000000000000000000,NULL,0,0,0,NULL)"));
+                              "NULL,1,9000000000000000000,NULL,0,0,0,NULL,NULL,NULL)"));
         REQUIRE(
             database->execute("INSERT INTO peer VALUES (x'01020304','emperor','ike','','native',"
-                              "NULL,1,9000000000000000000,NULL,0,0,0,NULL)"));
+                              "NULL,1,9000000000000000000,NULL,0,0,0,NULL,NULL,NULL)"));
     }
     PeerStore store(settings_in(directory));
     CHECK(store.load(TimePoint{}).size() == 1);

@@ -138,6 +138,21 @@ TEST_CASE("R3: proven sources keep half of the table", "[gate][fairness]") {
     script.expect(1, 1, Verdict::accept, Reason::none);
 }
 
+TEST_CASE("gate: who would be the heaviest makes room himself", "[gate][fairness]") {
+    // Two sources hold as much as each other, the table is full: the one that wants more gives up its own.
+    auto policy = shipped_policy();
+    policy.limits.table_datagrams = 16; // 8 in the half of sources that are not proven
+    GateScript script(policy);
+    auto other = flow4();
+    other.ends.source = from_number(1);
+    const auto mine = flow4();
+    for (std::uint32_t id = 1; id <= 4; ++id) script.feed(lone_head(other, id));
+    for (std::uint32_t id = 1; id <= 5; ++id) script.feed(lone_head(mine, id));
+    CHECK(script.held_packets() == 8);
+    for (std::uint32_t number = 1; number <= 4; ++number) CHECK(script.is_held(number));
+    script.expect(5, Verdict::drop, Reason::evicted);
+}
+
 TEST_CASE("gate: a source has its share and no more", "[gate][fairness]") {
     const auto flow = flow4();
     GateScript script;

@@ -112,6 +112,19 @@ TEST_CASE("gate: the timer runs from the first fragment and is never refreshed",
     CHECK(lost.enforced);
 }
 
+TEST_CASE("gate: a first fragment whose rule waits less ends what has waited longer", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto pieces = fragments(flow.ends, udp(flow, ike_auth(4900)), 1480);
+    auto policy = shipped_policy();
+    Rule hasty = rule("hasty", PacketClass::ike, Action::pass);
+    hasty.limits.hold_seconds = 2;
+    policy.rules.insert(policy.rules.begin(), hasty);
+    GateScript script(policy);
+    script.at(0s).feed(pieces[1]).at(3s).feed(pieces[0]);
+    script.expect(1, 2, Verdict::drop, Reason::timeout);
+    CHECK(script.held_packets() == 0);
+}
+
 TEST_CASE("gate: reassemble hands on one packet made of all", "[gate]") {
     auto policy = shipped_policy();
     policy.rules[0].action = Action::reassemble;

@@ -158,6 +158,19 @@ TEST_CASE("classics: ping of death, past 65535", "[gate][classics]") {
     script.expect(1, Verdict::drop, Reason::bad_length);
 }
 
+TEST_CASE("gate: the largest datagram that IP can carry passes", "[gate]") {
+    // IPv4 counts its header of 20 octets, IPv6 does not.
+    const auto family = GENERATE(Family::ipv4, Family::ipv6);
+    const auto flow = flow_of(family);
+    const auto payload = udp(flow, ike_auth((family == Family::ipv4 ? 65'515 : 65'535) - 8));
+    auto policy = shipped_policy();
+    policy.limits.max_datagram_bytes = 65'535;
+    policy.limits.source_bytes = 131'072;
+    GateScript script(policy);
+    script.feed(fragments(flow.ends, payload, 8'000));
+    script.expect(1, 9, Verdict::accept, Reason::none);
+}
+
 TEST_CASE("classics: completion with holes (CVE-2024-32867)", "[gate][classics]") {
     // As many octets as the whole has, but some of them twice and some missing.
     const auto flow = flow4();

@@ -220,6 +220,12 @@ TEST_CASE("gate: copies drop only themselves, also when all is done", "[gate]") 
         script.expect(8, 8, Verdict::accept, Reason::none);
         CHECK(script.outcomes(DatagramOutcome::complete) == 2);
     }
+    SECTION("a copy of what another id had is none") {
+        const auto others = udp(flow, ike_auth(1992, 9));
+        script.feed(fragments(flow.ends, others, 1000, 77));
+        script.feed(fragments(flow.ends, others, 1000));
+        script.expect(6, 9, Verdict::accept, Reason::none);
+    }
     SECTION("after 20 s they begin a datagram") {
         script.at(20s).feed(pieces[0]);
         CHECK(script.is_held(6));

@@ -73,6 +73,7 @@ TEST_CASE("IPv4: what is wrong with a header, and what cannot be read", "[wire]"
         {"checksum left to the card",  no_sum,                    fine            },
         {"router alert",               with("94040000"),          fine            },
         {"no-ops and end",             with("01010100"),          fine            },
+        {"an option without a body",   with("94020101"),          fine            },
         {"rubbish behind the end",     with("00ffffff"),          fine            },
         {"loose source routing",       with("83070400000000 00"), bad             },
         {"strict source routing",      with("89070400000000 00"), bad             },
