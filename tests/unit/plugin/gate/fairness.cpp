@@ -139,7 +139,8 @@ TEST_CASE("R3: proven sources keep half of the table", "[gate][fairness]") {
 }
 
 TEST_CASE("gate: who would be the heaviest makes room himself", "[gate][fairness]") {
-    // Two sources hold as much as each other, the table is full: the one that wants more gives up its own.
+    // Two sources hold as much as each other, the table is full: the one that wants more gives up
+    // its own.
     auto policy = shipped_policy();
     policy.limits.table_datagrams = 16; // 8 in the half of sources that are not proven
     GateScript script(policy);

@@ -123,7 +123,8 @@ TEST_CASE("route: without a configured server the message tells which way it goe
     }
 }
 
-TEST_CASE("route: a server may be a network; an IPv6 one of 32 bits is no single address", "[gate]") {
+TEST_CASE("route: a server may be a network; an IPv6 one of 32 bits is no single address",
+          "[gate]") {
     const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
     auto policy = shipped_policy();
     policy.servers[0].addresses = {prefix("203.0.113.0/24"), prefix("2001:db8::/32")};

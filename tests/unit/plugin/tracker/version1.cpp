@@ -259,19 +259,19 @@ TEST_CASE("IKEv1: outcome where only the first IP fragment of a message came", "
              first_fragment_only(s, 10ms, identity(10));
              first_fragment_only(s, 3010ms, identity(10));
          }, Outcome::failed,
-         Basis::unanswered    },
+         Basis::unanswered},
         {"of message 3",
          [](TrackerScript& s) {
              main_mode(s, 2);
              first_fragment_only(s, 10ms, key(1));
          }, Outcome::failed,
-         Basis::unanswered    },
+         Basis::unanswered},
         {"of message 3, and message 2 was not seen",
          [](TrackerScript& s) {
              main_mode(s, 1);
              first_fragment_only(s, 10ms, key(1));
          }, Outcome::unknown,
-         Basis::half_view     },
+         Basis::half_view },
         {"of message 5, which came whole later and was answered",
          [](TrackerScript& s) {
              main_mode(s, 4);
@@ -279,7 +279,7 @@ TEST_CASE("IKEv1: outcome where only the first IP fragment of a message came", "
              s.at(6000ms).from_client(identity(10));
              s.at(6010ms).from_server(identity(11));
          }, Outcome::unknown,
-         Basis::answered      },
+         Basis::answered  },
         {"of message 3, which came whole and was answered before it was told",
          [](TrackerScript& s) {
              main_mode(s, 2);
@@ -287,7 +287,7 @@ TEST_CASE("IKEv1: outcome where only the first IP fragment of a message came", "
              s.at(3010ms).from_server(key(5));
              first_fragment_only(s, 10ms, key(1));
          }, Outcome::unknown,
-         Basis::answered      },
+         Basis::answered  },
         {"of message 3, which came otherwise and was answered before it was told",
          [](TrackerScript& s) {
              main_mode(s, 2);
@@ -295,13 +295,13 @@ TEST_CASE("IKEv1: outcome where only the first IP fragment of a message came", "
              s.at(3010ms).from_server(key(5));
              first_fragment_only(s, 10ms, key(1));
          }, Outcome::unknown,
-         Basis::answered      },
+         Basis::answered  },
         {"of an answered message sent again",
          [](TrackerScript& s) {
              main_mode(s, 4);
              first_fragment_only(s, 10ms, key(1));
          }, Outcome::unknown,
-         Basis::answered      },
+         Basis::answered  },
     };
     for (const auto& c : cases) {
         DYNAMIC_SECTION(c.name) {
