@@ -171,6 +171,16 @@ TEST_CASE("gate: IPv6 header chains", "[gate]") {
         script.feed(ip(flow.ends, 60, hex("11 00 01 04 00000000"), options));
         script.expect(1, Verdict::drop, Reason::header_chain);
     }
+    SECTION("the same behind its tail: both go") {
+        IpOptions options;
+        options.offset = 1000;
+        script.feed(ip(flow.ends, 60, Buffer(1000), options));
+        CHECK(script.is_held(1));
+        options.offset = 0;
+        options.more = true;
+        script.feed(ip(flow.ends, 60, hex("11 00 01 04 00000000"), options));
+        script.expect(1, 2, Verdict::drop, Reason::header_chain);
+    }
     SECTION("an extension header before UDP, whole chain there") {
         const auto chained = hex("11 00 01 04 00000000") + payload;
         script.feed(fragments(flow.ends, chained, 1000, 0x1234, 60));
@@ -230,6 +240,17 @@ TEST_CASE("gate: copies drop only themselves, also when all is done", "[gate]") 
         script.at(20s).feed(pieces[0]);
         CHECK(script.is_held(6));
     }
+}
+
+TEST_CASE("gate: in observe a copy goes on, also behind another datagram of its id", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    const auto pieces = fragments(flow.ends, udp(flow, ike_auth(1992)), 1000);
+    GateScript script(shipped_policy(Mode::observe));
+    script.feed(pieces).feed(fragment(flow.ends, udp(flow, ike_auth(1992, 9)), 0, 1000));
+    script.at(6s).expire().feed(pieces[0]);
+    script.expect(3, Verdict::accept, Reason::timeout);
+    script.expect(4, Verdict::accept, Reason::duplicate);
+    CHECK(script.of(4)->intended == Verdict::drop);
 }
 
 TEST_CASE("gate: other classes are left in guard, held or dropped in exclusive", "[gate]") {

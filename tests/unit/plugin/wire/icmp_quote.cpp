@@ -61,6 +61,8 @@ TEST_CASE("ICMP: what is told of IKE and what is not", "[wire]") {
     const auto esp4 = udp_packet(flow4(4500, 4500), esp(200));
     const auto first4 = fragments(flow4().ends, udp(flow4(), ike_auth(3000)), 1480);
     const auto first6 = fragments(flow6().ends, udp(flow6(), ike_auth(3000)), 1448);
+    const auto behind_options = fragments(
+        flow6().ends, hex("11 00 01 04 00000000") + udp(flow6(), ike_auth(3000)), 1448, 7, 60);
     const auto dns = udp_packet(flow4(53, 53), Buffer(40));
     const auto tcp = ip(flow4().ends, 6, Buffer(40, 1));
     auto broken = ike4;
@@ -89,6 +91,7 @@ TEST_CASE("ICMP: what is told of IKE and what is not", "[wire]") {
         {"no quote",                        error(v4, 3,   3, 0,    {}),                    false},
         {"packet too big",                  error(v6, 2,   0, 1280, ike6),                  true },
         {"packet too big, first fragment",  error(v6, 2,   0, 1280, first6[0]),             true },
+        {"the same, behind options",        error(v6, 2,   0, 1280, behind_options[0]),     true },
         {"time exceeded, reassembly, v6",   error(v6, 3,   1, 0,    first6[0]),             true },
         {"a tail, v6",                      error(v6, 3,   1, 0,    first6[1]),             false},
         {"echo reply, v6",                  error(v6, 129, 0, 0,    ike6),                  false},
