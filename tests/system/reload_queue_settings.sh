@@ -8,7 +8,7 @@
 lab_begin
 lab_links_up
 lab_spawn sink srv "$lab_source/udp.py" sink 10.99.2.2 500
-lab_wait 5 grep -q listening "$LAB_DIR/sink.log"
+lab_wait 20 grep -q listening "$LAB_DIR/sink.log"
 "$lab_source/packets.py" heads "$LAB_DIR/heads.pcap" 3000
 in_ns srv sysctl -qw net.ipv4.ipfrag_high_thresh=1000000000 # what passes unseen must not fill the server instead
 in_ns fw nft -f - << 'X'
@@ -47,8 +47,8 @@ change() {
     local words=$1
     shift
     config "$@"
-    stream 70
-    check "$words: a stream is under way" lab_wait 5 is_under_way
+    stream 50
+    check "$words: a stream is under way" lab_wait 20 is_under_way
     check "$words: reload" ctl reload
     check "$words: the stream goes on behind it" lab_alive stream
     wait "${lab_pids[stream]}"
