@@ -257,6 +257,8 @@ struct Teller {
         return tell_handshake("handshake_ended", what.handshake);
     }
     bool operator()(const CapabilityChanged& what) const {
+        // Of IKE_INTERMEDIATE alone: this version of the structure has no field for it.
+        if (what.before.fragmentation == what.after.fragmentation) return false;
         out.kind = "capability_changed";
         out.fragmentation = text_of(what.after.fragmentation);
         if (what.role == PeerRole::server)

@@ -63,6 +63,19 @@ json::array rules_json(const std::vector<RuleFound>& rules) {
     return list;
 }
 
+json::array drops_json(const std::vector<RuleFound>& rules) {
+    auto list = rules_json(rules);
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        auto& row = list[i].get_object();
+        row["ipv4"] = rules[i].ipv4;
+        row["ipv6"] = rules[i].ipv6;
+        row["surely"] = rules[i].surely;
+        row["by_default"] = rules[i].by_default;
+        row["bites"] = rules[i].bites;
+    }
+    return list;
+}
+
 json::array texts_json(const std::vector<std::string>& texts) {
     json::array list;
     for (const auto& text : texts) list.push_back(json_text(text));
@@ -73,13 +86,15 @@ json::object conntrack_json(const ConntrackFacts& facts) {
     return {
         {"active",         facts.conntrack_active           },
         {"users",          rules_json(facts.conntrack_users)},
-        {"fragment_drops", rules_json(facts.fragment_drops) },
+        {"fragment_drops", drops_json(facts.fragment_drops) },
         {"earlier_hooks",  rules_json(facts.earlier_hooks)  },
+        {"not_judged",     texts_json(facts.not_judged)     },
         {"unread",         texts_json(facts.unread)         }
     };
 }
 
-/// What the daemon asked of the kernel, and what it got.
+/// What the daemon asked of the kernel, and what it got: read back, or, of `max_length` and
+/// `fail_open`, which the kernel does not show, what it took without an error.
 json::array kernel_settings_json(const Daemon& daemon) {
     json::array list;
     const auto add = [&](const std::string& of, const char* setting, auto asked, auto got) {
@@ -199,26 +214,10 @@ json::object status_json(const Daemon& daemon, const MetricsCollector& metrics) 
 
 json::object facts_json(const Daemon& daemon) {
     const auto& parts = daemon.parts();
-    json::array queues;
-    for (const auto& worker : parts.pool.workers()) {
-        const auto& bound = worker->bound();
-        queues.push_back({
-            {"queue",          worker->number()                                               },
-            {"max_length",
-             {{"asked", daemon.config().settings.queue.max_length}, {"got", bound.max_length}}},
-            {"fail_open",
-             {{"asked", daemon.config().settings.queue.fail_open}, {"got", bound.fail_open}}  },
-            {"receive_buffer", bound.receive_buffer                                           },
-            {"copy_range",     bound.copy_range                                               }
-        });
-    }
     return {
         {"format",             1                                      },
         {"mode",               to_string(daemon.policy().mode)        },
-        {"queues",             std::move(queues)                      },
-        {"log",
-         {{"group", daemon.config().settings.copy_group},
-          {"receive_buffer", parts.log.receive_buffer()}}             },
+        {"kernel_settings",    kernel_settings_json(daemon)           },
         {"table",              table_json(parts.table)                },
         {"conntrack",          conntrack_json(parts.table.conntrack())},
         {"pass",               what_pass_does(parts.table.conntrack())},

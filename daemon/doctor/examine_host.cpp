@@ -81,8 +81,13 @@ void examine_fragment_drops(const HostFacts& facts, Rows& rows) {
                         Standing::warning,
                         "a chain sees packets before us: " + show(rule),
                         "what it drops we never see; give it a priority above -450"});
+    for (const auto& place : conntrack.not_judged)
+        rows.push_back({"fragment_drop",
+                        Standing::note,
+                        "not judged, may drop fragments or not: " + escape_terminal(place),
+                        ""});
     if (!conntrack.nftables_read) return;
-    if (conntrack.fragment_drops.empty())
+    if (conntrack.fragment_drops.empty() && conntrack.not_judged.empty())
         rows.push_back(
             {"fragment_drop", Standing::good, "no rule of this host drops fragments of IKE", ""});
     if (conntrack.earlier_hooks.empty())

@@ -69,8 +69,12 @@ void look_at_rulesets(HostFacts& facts) {
         const auto command = std::string(tool) + "-save -t nat 2>/dev/null";
         read_iptables_forwardings(tool, output_of(command.c_str()), facts);
     }
-    const auto traffic =
-        facts.config ? ike_traffic(*facts.config->policy, facts.config->settings) : IkeTraffic();
+    IkeTraffic traffic;
+    if (facts.config) {
+        auto policy = *facts.config->policy;
+        if (facts.daemon) policy.mode = facts.daemon->mode; // `ikefragctl mode` may have set another
+        traffic = ike_traffic(policy, facts.config->settings);
+    }
     facts.conntrack = probe_conntrack(traffic, ProbeMay::run_programs);
 }
 
@@ -206,10 +210,10 @@ HostFacts gather_host_facts(const std::string& config_path, const std::string& c
     } else if (auto defaults = parse_config({"built-in", ""}, std::array{shipped_rule_file()})) {
         facts.config = *std::move(defaults);
     }
+    ask_the_daemon(facts, control_socket);
     look_at_rulesets(facts);
     look_at_kernel(facts);
     look_at_interfaces(facts);
-    ask_the_daemon(facts, control_socket);
     if (facts.daemon && facts.config && !facts.config->settings.metrics_listen.empty())
         facts.metrics_status = http_status(facts.config->settings.metrics_listen.front());
     return facts;

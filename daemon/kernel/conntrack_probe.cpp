@@ -23,6 +23,9 @@ namespace {
 
 /// Where the kernel puts fragments together; what comes before still sees them.
 constexpr std::int32_t defragmentation = -400;
+/// A ruleset of more text is not read rule by rule: its JSON takes some fifty times that memory, in
+/// the thread that feeds the watchdog.
+constexpr std::size_t most_judged_bytes = std::size_t{1024} * 1024;
 /// Behind it nft writes a rule's number.
 constexpr std::string_view handle_mark = " # handle ";
 
@@ -235,8 +238,9 @@ void read_iptables_save(std::string_view tool, std::string_view text, ConntrackF
 void look_for_fragment_drops(const ruleset::Ruleset& rules,
                              const IkeTraffic& traffic,
                              ConntrackFacts& facts) {
-    std::ranges::move(find_fragment_drops(rules, traffic),
-                      std::back_inserter(facts.fragment_drops));
+    auto drops = find_fragment_drops(rules, traffic);
+    std::ranges::move(drops.found, std::back_inserter(facts.fragment_drops));
+    std::ranges::move(drops.not_judged, std::back_inserter(facts.not_judged));
 }
 
 void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts) {
@@ -260,19 +264,18 @@ void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts) {
 
 FragmentDrops fragment_drops_behind_us(const ConntrackFacts& facts) {
     FragmentDrops drops;
-    for (const bool surely : {true, false})
-        for (const auto& rule : facts.fragment_drops) {
-            const bool on_the_way =
-                rule.hook == "forward" || rule.hook == "postrouting" ||
-                (rule.hook == "prerouting" && rule.priority.value_or(0) > our_priority);
-            if (!on_the_way || rule.surely != surely) continue;
-            const auto text = rule.where + ": " + rule.text;
-            auto& ipv4 = drops[index(Family::ipv4)];
-            auto& ipv6 = drops[index(Family::ipv6)];
-            const bool early = is_before_defragmentation(rule);
-            if (rule.ipv4 && (early || !facts.active_ipv4) && ipv4.empty()) ipv4 = text;
-            if (rule.ipv6 && (early || !facts.active_ipv6) && ipv6.empty()) ipv6 = text;
-        }
+    for (const auto& rule : facts.fragment_drops) {
+        const bool on_the_way =
+            rule.hook == "forward" || rule.hook == "postrouting" ||
+            (rule.hook == "prerouting" && rule.priority.value_or(0) > our_priority);
+        if (!on_the_way || !rule.surely_to_server) continue;
+        const auto text = rule.where + ": " + rule.text;
+        auto& ipv4 = drops[index(Family::ipv4)];
+        auto& ipv6 = drops[index(Family::ipv6)];
+        const bool early = is_before_defragmentation(rule);
+        if (rule.ipv4 && (early || !facts.active_ipv4) && ipv4.empty()) ipv4 = text;
+        if (rule.ipv6 && (early || !facts.active_ipv6) && ipv6.empty()) ipv6 = text;
+    }
     return drops;
 }
 
@@ -280,15 +283,18 @@ ConntrackFacts probe_conntrack(const IkeTraffic& traffic, ProbeMay may) {
     ConntrackFacts facts;
     Nftables shown(Nftables::Output::text);
     Nftables nftables;
-    const auto ruleset = shown.run("list ruleset");
-    // What comes or goes between the two has no text, or is not judged; then it is read again.
-    const auto rules = ruleset ? nftables.run("list ruleset") : ruleset;
-    if (rules) {
-        const auto texts = read_nft_ruleset(*ruleset, facts);
-        look_for_fragment_drops(ruleset::read_nft_rules(*rules, texts, table_name), traffic, facts);
-    } else {
+    if (const auto ruleset = shown.run("list ruleset"); !ruleset) {
         facts.nftables_read = false;
-        facts.unread.push_back("nftables: " + rules.error());
+        facts.unread.push_back("nftables: " + ruleset.error());
+    } else if (const auto texts = read_nft_ruleset(*ruleset, facts);
+               ruleset->size() > most_judged_bytes) {
+        facts.not_judged.push_back("nftables: a ruleset of " + std::to_string(ruleset->size()) +
+                                   " octets");
+    } else if (const auto rules = nftables.run("list ruleset"); !rules) {
+        facts.not_judged.push_back("nftables: " + rules.error());
+    } else {
+        // What comes or goes between the two has no text, or is not judged; then it is read again.
+        look_for_fragment_drops(ruleset::read_nft_rules(*rules, texts, table_name), traffic, facts);
     }
     for (const char* tool : {"iptables-legacy", "ip6tables-legacy"}) {
         if (may == ProbeMay::only_read) {

@@ -23,6 +23,7 @@ struct ConntrackFacts {
     std::vector<RuleFound> earlier_hooks;   ///< base chains that see packets before our -450
     std::vector<std::string> unread;        ///< rulesets that could not be looked at, and why
     bool nftables_read = true;              ///< false: they are among the unread
+    std::vector<std::string> not_judged;    ///< chains or rulesets that may drop fragments or not
 };
 
 /// Whether programs may be run: the sandboxed daemon may not, so that it sees iptables-legacy's
@@ -55,8 +56,8 @@ void look_for_fragment_drops(const ruleset::Ruleset& rules,
 /// In:      tracked: connections the kernel tracks in this namespace, 0 if that cannot be read
 void conclude_conntrack(std::uint64_t tracked, ConntrackFacts& facts);
 
-/// The rule for each family that drops trailing fragments on their way behind our hook, rather one
-/// that surely does; empty where none does.
+/// The rule for each family that surely drops trailing fragments on their way to a server, behind
+/// our hook; empty where none does.
 [[nodiscard]] FragmentDrops fragment_drops_behind_us(const ConntrackFacts& facts);
 
 } // namespace ikefrag

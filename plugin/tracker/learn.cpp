@@ -199,6 +199,13 @@ void Tracker::State::restore_peer(const Peer& peer) {
         later.first_seen = peer.first_seen;
         if (!later.capability.intermediate)
             later.capability.intermediate = peer.capability.intermediate;
+        if (later.capability.fragmentation == Fragmentation::unknown) {
+            count_peer(*known, false);
+            later.capability.fragmentation = peer.capability.fragmentation;
+            count_peer(*known, true);
+        }
+        if (!later.fragmentation_changed) later.fragmentation_changed = peer.fragmentation_changed;
+        if (!later.intermediate_changed) later.intermediate_changed = peer.intermediate_changed;
         later.handshakes_ok += peer.handshakes_ok;
         later.handshakes_failed += peer.handshakes_failed;
         emit(now_, PeerChanged{peer.address});

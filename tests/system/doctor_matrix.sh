@@ -86,6 +86,8 @@ names "a default drop that accepts a mark nobody sets" fragment_drop 'inet other
 ikefragd_stop
 ikefragd_start guard TOP='mark = { value = 0x1, mask = 0x1 }'
 none "a default drop that accepts our mark"
+ctl mode observe > /dev/null
+names "the same in observe, where nothing is marked" 'config|daemon|fragment_drop' 'inet other forw: policy drop'
 ikefragd_stop
 in_ns fw nft 'delete table inet other'
 ikefragd_start guard

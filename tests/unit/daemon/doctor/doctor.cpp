@@ -283,6 +283,12 @@ TEST_CASE("doctor: each broken set-up has its own finding, with a fix", "[doctor
         Standing::warning,
         "this host may drop fragments of IKE behind us");
     broken(
+        "a chain of which nobody knows what it drops",
+        [&](HostFacts& f) { f.conntrack.not_judged = {"inet filter forward"}; },
+        "fragment_drop",
+        Standing::note,
+        "not judged, may drop fragments or not: inet filter forward");
+    broken(
         "fragments dropped at the device",
         [&](HostFacts& f) {
             f.conntrack.fragment_drops = {drop_rule};

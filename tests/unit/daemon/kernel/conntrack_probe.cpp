@@ -185,10 +185,11 @@ TEST_CASE("conntrack probe: rules that drop trailing fragments behind us", "[ker
                            .hook = c.hook,
                            .priority = c.priority,
                            .ipv4 = true,
-                           .surely = false};
+                           .surely = false,
+                           .to_server = true};
             facts.fragment_drops.push_back(rule);
             rule.text = "drop";
-            rule.surely = true;
+            rule.surely = rule.surely_to_server = true;
             facts.fragment_drops.push_back(rule);
             conclude_conntrack(0, facts);
             const auto drops = fragment_drops_behind_us(facts);

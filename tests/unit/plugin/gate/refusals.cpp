@@ -242,6 +242,17 @@ TEST_CASE("gate: copies drop only themselves, also when all is done", "[gate]") 
     }
 }
 
+TEST_CASE("gate: without any rule IKE is checked, and what is bad is dropped", "[gate]") {
+    const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
+    auto policy = shipped_policy();
+    policy.rules.clear();
+    auto payload = udp(flow, ike_auth(1992));
+    payload.back() ^= 1;
+    GateScript script(policy);
+    script.feed(fragments(flow.ends, payload, 1000));
+    script.expect(1, 2, Verdict::drop, Reason::checksum);
+}
+
 TEST_CASE("gate: in observe a copy goes on, also behind another datagram of its id", "[gate]") {
     const auto flow = flow_of(GENERATE(Family::ipv4, Family::ipv6));
     const auto pieces = fragments(flow.ends, udp(flow, ike_auth(1992)), 1000);

@@ -336,6 +336,7 @@ TEST_CASE("peers: one read late goes on from what was known before", "[tracker]"
     auto old = remembered("198.51.100.77", PeerRole::client, "");
     old.address = script.client.address;
     old.handshakes_ok = 5;
+    old.fragmentation_changed = old.intermediate_changed = old.first_seen;
     const auto now = script.tracker.find_peer(old.address)->handshakes_ok;
     script.tracker.restore_peer(old);
     script.tracker.restore_peer(old); // a second time it adds nothing
@@ -343,6 +344,8 @@ TEST_CASE("peers: one read late goes on from what was known before", "[tracker]"
     CHECK(peer->first_seen == old.first_seen);
     CHECK(peer->handshakes_ok == now + 5);
     CHECK(peer->last_seen > old.last_seen);
+    CHECK(peer->fragmentation_changed == old.first_seen);
+    CHECK(peer->intermediate_changed == old.first_seen);
 }
 
 TEST_CASE("policy: totals keep to a server's name, handshakes find their server anew",
