@@ -235,7 +235,7 @@ void read_iptables_save(std::string_view tool, std::string_view text, ConntrackF
 void look_for_fragment_drops(const ruleset::Ruleset& rules,
                              const IkeTraffic& traffic,
                              ConntrackFacts& facts) {
-    std::ranges::move(find_fragment_drops(rules, traffic),
+    std::ranges::move(find_fragment_drops(rules, traffic).found,
                       std::back_inserter(facts.fragment_drops));
 }
 
