@@ -19,7 +19,10 @@ using ruleset::Ruleset;
 using ruleset::Subject;
 using ruleset::Table;
 
-constexpr std::size_t most_steps = 1'000'000;
+constexpr std::size_t most_steps = 100'000;
+/// Matches that nobody can answer but once for all rules; each may double the steps.
+constexpr std::size_t most_keys = 8;
+using Keys = std::uint8_t; ///< a bit for each
 /// The kernel refuses deeper jumps (NFT_JUMP_STACK_SIZE).
 constexpr int most_jumps = 16;
 
@@ -141,12 +144,18 @@ public:
         std::string_view chain{};   ///< in which the fragment was dropped
         const Rule* rule = nullptr; ///< by which; null: by policy
         bool asks = false;          ///< not because the whole packet was accepted before
+        Keys assumed = 0;           ///< what has been, of both packets
+        Keys held = 0;              ///< and which of that holds
     };
     using States = std::vector<State>;
 
     /// Out: empty: it takes too many steps
     States through(std::string_view name, const Chain& base) {
         auto states = follow(name, base, {}, 0);
+        if (steps_ > most_steps) { // fewer if each rule answers for itself
+            keys_max_ = steps_ = 0;
+            states = follow(name, base, {}, 0);
+        }
         for (auto& state : states) {
             const auto end = base.hook->drops ? Fate::dropped : Fate::passes;
             if (state.fragment == Fate::walks && base.hook->drops) state.chain = name;
@@ -156,12 +165,31 @@ public:
         return steps_ > most_steps ? States() : states;
     }
 
+    /// Whether a packet came to a verdict map whose elements are not known.
+    [[nodiscard]] bool met_untold() const { return met_untold_; }
+
 private:
-    static void add(States& states, const State& state) {
+    static bool is_final(Fate fate) { return fate == Fate::passes || fate == Fate::dropped; }
+
+    static void add(States& states, State state) {
+        if (is_final(state.whole) && is_final(state.fragment)) state.assumed = state.held = 0;
         const bool there = std::ranges::any_of(states, [&](const State& other) {
-            return other.whole == state.whole && other.fragment == state.fragment;
+            return other.whole == state.whole && other.fragment == state.fragment &&
+                   other.assumed == state.assumed && other.held == state.held;
         });
         if (!there) states.push_back(state);
+    }
+
+    /// The bit of a match nobody can answer; 0 where each rule has an answer of its own.
+    Keys bit_of(const Match& match) {
+        // What marks a packet bears may change from rule to rule.
+        if (match.key.empty() || match.subject == Subject::mark) return 0;
+        auto key = std::ranges::find(keys_, match.key);
+        if (key == keys_.end()) {
+            if (keys_.size() >= keys_max_) return 0;
+            key = keys_.insert(keys_.end(), match.key);
+        }
+        return static_cast<Keys>(1u << (key - keys_.begin()));
     }
 
     [[nodiscard]] Answer answer(const Match& match, const Packet& packet) const {
@@ -190,24 +218,50 @@ private:
         return match.negated ? opposite(held) : held;
     }
 
-    [[nodiscard]] Answer answer(const Rule& rule, Fate fate, const Packet& packet) const {
-        Answer held = fate == Fate::walks ? Answer::yes : Answer::no;
+    /// Out: open: gets the bits that must be assumed before it has an answer
+    Answer
+    answer(const Rule& rule, const State& state, Fate fate, const Packet& packet, Keys& open) {
+        const auto fails = [&](const Match& match) { return answer(match, packet) == Answer::no; };
+        if (fate != Fate::walks || std::ranges::any_of(rule.matches, fails)) return Answer::no;
+        Answer held = Answer::yes;
+        Keys asked = 0;
         for (const auto& match : rule.matches) {
-            if (held == Answer::no) break;
-            held = std::min(held, answer(match, packet));
+            if (answer(match, packet) == Answer::yes) continue;
+            const auto bit = bit_of(match);
+            if ((state.assumed & bit) == 0) {
+                held = Answer::perhaps;
+                asked |= bit;
+            } else if (((state.held & bit) != 0) == match.negated) {
+                return Answer::no;
+            }
         }
+        open |= asked;
         return held;
+    }
+
+    static void assume(Keys bit, State state, States& states) {
+        state.assumed |= bit;
+        states.push_back(state);
+        state.held |= bit;
+        states.push_back(state);
     }
 
     /// All ways through a chain; at its end those that walk or have returned walk on.
     States follow(std::string_view name, const Chain& chain, State start, int depth) {
         States states{start};
         for (const auto& rule : chain.rules) {
+            if (rule.move == Move::go_on) continue;
             States next;
-            for (const auto& state : states) {
+            for (std::size_t i = 0; i < states.size(); ++i) { // which grow
+                const auto state = states[i];
                 ++steps_;
-                const auto whole = answer(rule, state.whole, whole_);
-                const auto fragment = answer(rule, state.fragment, fragment_);
+                Keys open = 0;
+                const auto whole = answer(rule, state, state.whole, whole_, open);
+                const auto fragment = answer(rule, state, state.fragment, fragment_, open);
+                if (open != 0) {
+                    assume(static_cast<Keys>(open & -open), state, states);
+                    continue;
+                }
                 for (const bool takes_whole : {true, false})
                     for (const bool takes_fragment : {true, false}) {
                         if (whole == (takes_whole ? Answer::no : Answer::yes) ||
@@ -249,6 +303,7 @@ private:
         case Move::go_on: return add(next, state);
         case Move::accept: return set(Fate::passes);
         case Move::back: return set(Fate::returns);
+        case Move::untold: met_untold_ = true; return set(Fate::passes);
         case Move::drop:
             if (takes_fragment) {
                 state.chain = name;
@@ -262,8 +317,8 @@ private:
         const auto target = table_.chains.find(rule.target);
         if (target == table_.chains.end() || depth >= most_jumps) return add(next, state);
         State entering = state;
-        entering.whole = takes_whole ? Fate::walks : Fate::returns;
-        entering.fragment = takes_fragment ? Fate::walks : Fate::returns;
+        if (!takes_whole && state.whole == Fate::walks) entering.whole = Fate::returns;
+        if (!takes_fragment && state.fragment == Fate::walks) entering.fragment = Fate::returns;
         const auto after = rule.move == Move::call ? Fate::walks : Fate::returns;
         for (auto end : follow(target->first, target->second, entering, depth + 1)) {
             const auto leave = [&](Fate fate) { return fate == Fate::walks ? after : fate; };
@@ -278,7 +333,10 @@ private:
     bool marks_change_;
     Packet whole_;
     Packet fragment_;
+    std::size_t keys_max_ = most_keys;
+    std::vector<std::string_view> keys_{};
     std::size_t steps_ = 0;
+    bool met_untold_ = false;
 };
 
 /// A hook in which a fragment on its way through, or to this host, can be lost. IPv4 puts together
@@ -289,24 +347,40 @@ bool meets_fragments(const Hook& hook, Family family) {
            (hook.name == "input" && family == Family::ipv6);
 }
 
-RuleFound describe(const Table& table, const Hook& hook, const Walk::State& state, bool surely) {
+RuleFound describe(const Table& table,
+                   const Hook& hook,
+                   const Walk::State& state,
+                   Direction direction,
+                   bool surely) {
+    const bool to_server = direction == Direction::to_server;
     return {.where = table.title + " " + std::string(state.chain),
             .text = state.rule != nullptr ? state.rule->text : "policy drop",
             .hook = hook.name,
             .priority = hook.priority,
             .surely = surely,
-            .by_default = !state.asks || state.rule == nullptr};
+            .by_default = !state.asks || state.rule == nullptr,
+            .to_server = to_server,
+            .to_peer = !to_server,
+            .surely_to_server = surely && to_server};
 }
 
 void note(RuleFound found, Family family, std::vector<RuleFound>& all) {
     auto there = std::ranges::find_if(all, [&](const RuleFound& other) {
         return other.where == found.where && other.text == found.text && other.hook == found.hook;
     });
-    if (there == all.end())
+    if (there == all.end()) {
         there = all.insert(all.end(), std::move(found));
-    else
+    } else {
         there->surely = there->surely || found.surely;
+        there->to_server = there->to_server || found.to_server;
+        there->to_peer = there->to_peer || found.to_peer;
+        there->surely_to_server = there->surely_to_server || found.surely_to_server;
+    }
     (family == Family::ipv4 ? there->ipv4 : there->ipv6) = true;
+}
+
+void add_once(const std::string& place, std::vector<std::string>& places) {
+    if (std::ranges::find(places, place) == places.end()) places.push_back(place);
 }
 
 bool ends_so(const Walk::State& end, Walk::Fate fragment) {
@@ -320,36 +394,41 @@ void judge(const Table& table,
            const Ruleset& rules,
            const IkeTraffic& traffic,
            Family family,
-           std::vector<RuleFound>& all) {
+           DropsFound& all) {
     const auto& hook = *chain.hook;
     const bool before_us =
         hook.name == "ingress" || (hook.name == "prerouting" && hook.priority < our_priority);
     const bool marked = traffic.mark.has_value() && !before_us;
     std::vector<RuleFound> found;
+    const auto place = table.title + " " + std::string(name);
+    bool judged = true;
     for (const auto direction : {Direction::to_server, Direction::to_peer}) {
         bool passes = false;
         for (const auto piece : {Piece::first, Piece::trailing}) {
             Walk walk(table, rules, traffic, {family, direction, piece, marked});
             const auto ends = walk.through(name, chain);
-            bool surely = true;
+            if (ends.empty()) return add_once(place, all.not_judged);
+            judged = judged && !walk.met_untold();
+            bool surely = !walk.met_untold();
             for (const auto& end : ends) {
                 passes = passes || end.whole == Walk::Fate::passes;
                 surely = surely && !ends_so(end, Walk::Fate::passes);
             }
             for (const auto& end : ends)
                 if (ends_so(end, Walk::Fate::dropped))
-                    note(describe(table, hook, end, surely), family, found);
+                    note(describe(table, hook, end, direction, surely), family, found);
         }
         // IKE that cannot pass even whole, both ways, is not what this chain is for.
         if (!passes) return;
     }
-    for (auto& one : found) note(std::move(one), family, all);
+    for (auto& one : found) note(std::move(one), family, all.found);
+    if (!judged) add_once(place, all.not_judged);
 }
 
 } // namespace
 
-std::vector<RuleFound> find_fragment_drops(const Ruleset& rules, const IkeTraffic& traffic) {
-    std::vector<RuleFound> found;
+DropsFound find_fragment_drops(const Ruleset& rules, const IkeTraffic& traffic) {
+    DropsFound found;
     for (const auto& table : rules.tables)
         for (const auto& [name, chain] : table.chains)
             for (const auto family : {Family::ipv4, Family::ipv6})

@@ -25,6 +25,14 @@ struct RuleFound {
     bool bites = true;
     bool surely = true;      ///< false: it depends on what we do not know, such as an interface
     bool by_default = false; ///< it drops whatever no rule before it accepts
+    bool to_server = false;  ///< surely or not: fragments on their way to a server
+    bool to_peer = false;    ///< and on their way back
+    bool surely_to_server = false;
+};
+
+struct DropsFound {
+    std::vector<RuleFound> found;
+    std::vector<std::string> not_judged{}; ///< base chains: "inet filter forward"
 };
 
 /// IKE on its way through this host, as far as others' rules can tell its packets apart.
@@ -41,8 +49,10 @@ inline constexpr std::int32_t our_priority = -450;
 /// or policy once. Rules in chains that no base chain leads to drop nothing. Follows a whole packet
 /// and a fragment side by side, and where a match cannot be answered both ways.
 ///
-/// Bounds:  a base chain that takes more than 10⁶ steps is not judged
-[[nodiscard]] std::vector<RuleFound> find_fragment_drops(const ruleset::Ruleset& rules,
-                                                         const IkeTraffic& traffic);
+/// Out:     not_judged: packets come to a named verdict map, or it takes too many steps; what is
+///          found there nevertheless is never sure
+/// Bounds:  a base chain that takes more than 10⁵ steps is not judged
+[[nodiscard]] DropsFound find_fragment_drops(const ruleset::Ruleset& rules,
+                                             const IkeTraffic& traffic);
 
 } // namespace ikefrag

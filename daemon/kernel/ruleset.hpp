@@ -48,9 +48,20 @@ struct Match {
     bool known = true; ///< false: the values are not: a named set's
     std::vector<Range> values{};
     std::vector<Prefix> networks{}; ///< for source and destination
+    /// What it asks, without `negated`: of one packet, those with the same key hold alike. Empty:
+    /// it may hold at one time and not at another, as a limit does.
+    std::string key{};
 };
 
-enum class Move : std::uint8_t { go_on, accept, drop, back, call, leave_for };
+enum class Move : std::uint8_t {
+    go_on,
+    accept,
+    drop,
+    back,
+    call,
+    leave_for,
+    untold, ///< what a named verdict map's elements would tell
+};
 
 struct Rule {
     std::vector<Match> matches; ///< all must hold

@@ -91,11 +91,17 @@ Match read_mark(std::string_view text) {
 
 /// What the name of an extension alone tells: those that have options we read tell nothing.
 void read_extension(std::string_view name, Rule& rule) {
-    if (name == "frag" || name == "ipv6header")
+    if (name == "frag" || name == "ipv6header" || name == "u32")
         rule.matches.push_back({.subject = Subject::fragment_header, .known = false});
     else if (name != "udp" && name != "tcp" && name != "multiport" && name != "mark" &&
              name != "comment")
         rule.matches.emplace_back();
+}
+
+/// Extensions that may take one packet and leave another like it.
+bool is_limit(std::string_view name) {
+    constexpr std::array limits{"limit", "hashlimit", "statistic", "quota", "recent", "connlimit"};
+    return std::ranges::find(limits, name) != limits.end();
 }
 
 /// Reads one option's value, where it tells fragments of IKE from others.
@@ -150,6 +156,7 @@ Rule read_rule(std::istringstream& words, Ruleset& all) {
     std::vector<std::string> all_words;
     for (std::string word; words >> std::quoted(word);) all_words.push_back(std::move(word));
     bool negated = false;
+    std::optional<std::size_t> extension; // the match that the options are of
     for (std::size_t i = 0; i < all_words.size(); ++i) {
         const auto word = all_words[i];
         if (word == "!") {
@@ -170,8 +177,14 @@ Rule read_rule(std::istringstream& words, Ruleset& all) {
             read_target(value, word == "-j", rule, all);
         else
             read_option(word, value, rule);
-        if (negated && rule.matches.size() > before)
-            rule.matches.back().negated = !rule.matches.back().negated;
+        const auto words_read = word + ' ' + value;
+        const bool added = rule.matches.size() > before;
+        if (added && negated) rule.matches.back().negated = !rule.matches.back().negated;
+        if (added && !(word == "-m" && is_limit(value))) rule.matches.back().key = words_read;
+        if (word == "-m" || word == "-j" || word == "-g")
+            extension = added && !is_limit(value) ? std::optional(before) : std::nullopt;
+        else if (extension)
+            rule.matches[*extension].key += (negated ? " ! " : " ") + words_read;
         negated = false;
     }
     return rule;

@@ -95,12 +95,16 @@ void describe_payload(const json::value& payload, Match& match) {
                         : field == "sport" ? Subject::source_port
                                            : Subject::transport;
     } else if (text_of(member(payload, "base")) == "nh") {
-        // IPv4's flags and offset, as older tools write them. IPv6 has others there.
+        // IPv4's flags and offset or the last bits of them, as older tools write them. IPv6 has
+        // others there.
         const auto* offset = member(payload, "offset");
         const auto* size = member(payload, "len");
-        if (offset != nullptr && size != nullptr && *offset == 48 && *size == 16) {
+        const auto from = offset != nullptr ? number_of(*offset).value_or(0) : 0;
+        const auto bits = size != nullptr ? number_of(*size).value_or(0) : 0;
+        if (from >= 48 && from < 64 && bits == 64 - from) {
             match.subject = Subject::fragment_word;
             match.family = Family::ipv4;
+            match.mask = (1u << bits) - 1;
         }
     } else if (!protocol.empty() && protocol != "ether" && protocol != "vlan") {
         match.subject = Subject::never;
@@ -130,11 +134,11 @@ void describe_fragment_header(std::string_view field, Match& match) {
 void describe(const json::value& left, Match& match) {
     if (const auto* both = member(left, "&")) {
         const auto* list = both->if_array();
-        const auto mask = list != nullptr && list->size() == 2 ? number_of((*list)[1])
-                                                               : std::optional<std::uint64_t>();
-        if (mask) {
+        if (list != nullptr && list->size() == 2) {
+            const auto mask = number_of((*list)[1]);
             describe((*list)[0], match);
-            match.mask = *mask;
+            match.mask &= mask.value_or(0);
+            match.known = match.known && mask;
             return;
         }
     }
@@ -214,11 +218,26 @@ void compare(std::string_view op, Match& match) {
         match.values[0] = {with ? value : value + 1, ~std::uint64_t{0}};
 }
 
+/// Empty where the left side has another value each time.
+std::string key_of(const json::value& left, std::string_view op, const json::value& right) {
+    auto key = json::serialize(left);
+    if (key.find("random") != std::string::npos || key.find("numgen") != std::string::npos)
+        return {};
+    // Whether it is one of them, is asked in three ways.
+    if (op != "!=" && op != "==" && op != "in") key += op;
+    return key + json::serialize(right);
+}
+
 Match read_match(const json::value& expression) {
     Match match;
-    if (const auto* left = member(expression, "left")) describe(*left, match);
-    if (const auto* right = member(expression, "right")) read_values(*right, match);
-    compare(text_of(member(expression, "op")), match);
+    const auto* left = member(expression, "left");
+    const auto* right = member(expression, "right");
+    if (left == nullptr || right == nullptr) return match;
+    const auto op = text_of(member(expression, "op"));
+    describe(*left, match);
+    read_values(*right, match);
+    compare(op, match);
+    match.key = key_of(*left, op, *right);
     return match;
 }
 
@@ -230,9 +249,21 @@ Match read_extension(std::string_view name) {
         match.subject = Subject::transport;
     else if (name == "tcp" || name == "icmp" || name == "icmp6" || name == "sctp")
         match.subject = Subject::never;
-    else if (name == "frag" || name == "ipv6header")
+    else if (name == "frag" || name == "ipv6header" || name == "u32")
         match.subject = Subject::fragment_header;
     return match;
+}
+
+/// Whether a statement ends the rule for some packets: a limit, or one for each element of a set.
+bool is_limit(const json::value& statement) {
+    if (const auto* list = statement.if_array()) return std::ranges::any_of(*list, is_limit);
+    for (const char* word : {"set", "meter"})
+        if (const auto* set = member(statement, word)) {
+            const auto* inner = member(*set, "stmt");
+            return inner != nullptr && is_limit(*inner);
+        }
+    return member(statement, "limit") != nullptr || member(statement, "quota") != nullptr ||
+           member(statement, "ct count") != nullptr;
 }
 
 Move move_of_target(std::string_view name) {
@@ -263,27 +294,34 @@ bool read_verdict(const json::value& statement, Rule& rule) {
     return rule.move != Move::go_on;
 }
 
+Match read_element(const json::value& key, const json::value& element) {
+    Match match;
+    describe(key, match);
+    read_values(element, match);
+    match.key = key_of(key, "==", element);
+    return match;
+}
+
 /// A verdict map is a rule for each of its elements: they exclude each other.
 void read_verdict_map(const json::value& map, const Rule& before, std::vector<Rule>& rules) {
     const auto* key = member(map, "key");
     const auto* data = member(map, "data");
     const auto* set = data != nullptr ? member(*data, "set") : nullptr;
     const auto* elements = set != nullptr ? set->if_array() : nullptr;
-    if (key == nullptr || elements == nullptr) {
-        rules.push_back(before); // a named map: what it does, its elements would tell
+    if (key == nullptr || data == nullptr) return;
+    if (elements == nullptr) {
+        Rule rule = before;
+        rule.matches.push_back(read_element(*key, *data));
+        rule.matches.back().known = false;
+        rule.move = Move::untold;
+        rules.push_back(std::move(rule));
         return;
     }
     for (const auto& element : *elements) {
         const auto* pair = element.if_array();
         if (pair == nullptr || pair->size() != 2) continue;
         Rule rule = before;
-        Match match;
-        describe(*key, match);
-        if ((*pair)[0] == "*")
-            match = {.subject = Subject::unknown};
-        else
-            read_values((*pair)[0], match);
-        rule.matches.push_back(std::move(match));
+        rule.matches.push_back((*pair)[0] == "*" ? Match() : read_element(*key, (*pair)[0]));
         read_verdict((*pair)[1], rule);
         rules.push_back(std::move(rule));
     }
@@ -297,15 +335,14 @@ void read_rule(const json::array& statements, std::string text, Ruleset& all, Ch
         } else if (const auto* extension = member(statement, "xt")) {
             const auto name = text_of(member(*extension, "name"));
             if (text_of(member(*extension, "type")) == "match") {
-                rule.matches.push_back(read_extension(name));
+                if (name != "comment") rule.matches.push_back(read_extension(name));
             } else {
                 rule.move = move_of_target(name);
                 all.sets_marks = all.sets_marks || name == "MARK" || name == "CONNMARK";
             }
         } else if (const auto* map = member(statement, "vmap")) {
             return read_verdict_map(*map, rule, chain.rules);
-        } else if (member(statement, "limit") != nullptr || member(statement, "quota") != nullptr ||
-                   member(statement, "ct count") != nullptr) {
+        } else if (is_limit(statement)) {
             rule.matches.emplace_back();
         } else if (const auto* change = member(statement, "mangle")) {
             const auto* key = member(*change, "key");

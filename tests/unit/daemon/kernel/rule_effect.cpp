@@ -25,6 +25,7 @@ const std::string marked =
     R"({"match":{"op":"==","left":{"&":[{"meta":{"key":"mark"}},1]},"right":1}})";
 const std::string unmarked =
     R"({"match":{"op":"!=","left":{"&":[{"meta":{"key":"mark"}},1]},"right":1}})";
+const std::string others_mark = R"({"match":{"op":"==","left":{"meta":{"key":"mark"}},"right":5}})";
 const std::string tcp = R"({"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":6}})";
 const std::string udp =
     R"({"match":{"op":"==","left":{"meta":{"key":"l4proto"}},"right":{"set":[6,17]}}})";
@@ -44,6 +45,9 @@ const std::string port_and_address =
     R"({"match":{"op":"==","left":{"concat":[{"payload":{"protocol":"ip","field":"daddr"}},)"
     R"({"payload":{"protocol":"udp","field":"dport"}}]},"right":{"set":[{"concat":["10.0.0.5",500]}]}}})";
 const std::string lan = R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lan"}})";
+const std::string wan = R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"wan"}})";
+const std::string not_wan =
+    R"({"match":{"op":"!=","left":{"meta":{"key":"iifname"}},"right":"wan"}})";
 const std::string loopback =
     R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":"lo"}})";
 const std::string blocked = R"({"match":{"op":"==","left":{"payload":{"protocol":"ip",)"
@@ -56,6 +60,28 @@ const std::string ports_map =
 const std::string xt_frag = R"({"xt":{"type":"match","name":"frag"}})";
 const std::string xt_multiport = R"({"xt":{"type":"match","name":"multiport"}})";
 const std::string xt_reject = R"({"xt":{"type":"target","name":"REJECT"}})";
+const std::string xt_comment = R"({"xt":{"type":"match","name":"comment"}})";
+const std::string xt_u32 = R"({"xt":{"type":"match","name":"u32"}})";
+const std::string last_bits =
+    R"({"match":{"op":"!=","left":{"payload":{"base":"nh","offset":51,"len":13}},"right":0}})";
+const std::string last_bits_and_more =
+    R"({"match":{"op":"!=","left":{"payload":{"base":"nh","offset":50,"len":14}},"right":0}})";
+const std::string other_bits =
+    R"({"match":{"op":"!=","left":{"payload":{"base":"nh","offset":51,"len":12}},"right":0}})";
+const std::string tcp_syn = R"({"match":{"op":"==","left":{"&":[{"payload":{"protocol":"tcp",)"
+                            R"("field":"flags"}},[1,2]]},"right":2}})";
+const std::string source_limit =
+    R"({"meter":{"key":{"payload":{"protocol":"ip","field":"saddr"}},"stmt":{"limit":{"rate":10,)"
+    R"("burst":5,"per":"second"}},"size":65535,"name":"m"}})";
+const std::string set_limit =
+    R"({"set":{"op":"add","elem":{"payload":{"protocol":"ip","field":"saddr"}},"set":"@s",)"
+    R"("stmt":[{"limit":{"rate":10,"burst":5,"per":"second"}}]}})";
+const std::string set_counter =
+    R"({"set":{"op":"add","elem":{"payload":{"protocol":"ip","field":"saddr"}},"set":"@s",)"
+    R"("stmt":[{"counter":null}]}})";
+const std::string zones = R"({"vmap":{"key":{"meta":{"key":"iifname"}},"data":"@zones"}})";
+const std::string tcp_map =
+    R"({"vmap":{"key":{"payload":{"protocol":"tcp","field":"dport"}},"data":"@services"}})";
 const std::string set_mark = R"({"mangle":{"key":{"meta":{"key":"mark"}},"value":5}})";
 const std::string count = R"({"counter":{"packets":0,"bytes":0}})";
 const std::string accept = R"({"accept":null})";
@@ -71,6 +97,11 @@ std::string to(const std::string& address) {
 }
 
 using Rules = std::vector<std::vector<std::string>>; ///< each a list of statements
+
+std::string from(const std::string& interface) {
+    return R"({"match":{"op":"==","left":{"meta":{"key":"iifname"}},"right":")" + interface +
+           R"("}})";
+}
 
 struct Host {
     std::string family = "inet";
@@ -114,17 +145,21 @@ IkeTraffic marking() {
     };
 }
 
-/// "4" and "6" for the families, "?" behind them where it is not sure; "policy" where it is that.
-std::string told(const std::vector<RuleFound>& found) {
+/// "4" and "6" for the families, "?" behind them where it is not sure; "d" by default; "not"
+/// before a chain that is not judged.
+std::string told(const DropsFound& drops) {
     std::string text;
-    for (const auto& rule : found) {
+    const auto last = [](const std::string& where) { return where.substr(where.rfind(' ') + 1); };
+    for (const auto& rule : drops.found) {
         text += text.empty() ? "" : " ";
-        text += rule.where.substr(rule.where.rfind(' ') + 1) + ":";
+        text += last(rule.where) + ":";
         text += rule.ipv4 ? "4" : "";
         text += rule.ipv6 ? "6" : "";
         text += rule.surely ? "" : "?";
         text += rule.by_default ? "d" : "";
     }
+    for (const auto& place : drops.not_judged)
+        text += (text.empty() ? "not " : " not ") + last(place);
     return text;
 }
 
@@ -192,6 +227,31 @@ TEST_CASE("rule effect: rules that drop fragments of IKE", "[kernel][rules]") {
         {"our mark is accepted",           "",       {.policy = "drop", .base = {{marked, accept}, {ike_ports, accept}}}},
         {"fragments are accepted",         "c:6d",   {.policy = "drop", .base = {{tail, accept}, {ike_ports, accept}}}},
         {"all of UDP is accepted",         "",       {.policy = "drop", .base = {{udp, accept}}}},
+        {"the same in a chain",            "sub:46d", {.base = {{ike_ports, accept}, {jump}}, .sub = {{drop}}}},
+        // one answer in all rules
+        {"ports and fragments of one interface", "", {.family = "ip", .policy = "drop", .base = {{wan, ike_ports, accept}, {wan, udp, tail, accept}, {lan, accept}}}},
+        {"ports and our mark of one interface",  "", {.policy = "drop", .base = {{wan, ike_ports, accept}, {wan, marked, accept}, {lan, accept}}}},
+        {"all others are dropped",         "",       {.family = "ip", .policy = "drop", .base = {{wan, ike_ports, accept}, {not_wan, drop}, {tail, accept}}}},
+        {"ports and fragments of two",     "c:4?d",  {.family = "ip", .policy = "drop", .base = {{wan, ike_ports, accept}, {lan, tail, accept}}}},
+        {"within one limit each",          "c:4?d",  {.family = "ip", .policy = "drop", .base = {{limit, ike_ports, accept}, {limit, tail, accept}}}},
+        {"what others' marks exempt",      "c:4?d",  {.family = "ip", .policy = "drop", .base = {{others_mark, ike_ports, accept}, {set_mark}, {others_mark, tail, accept}}}},
+        // what is no condition, and what is one
+        {"a comment of iptables",          "c:4",    {.family = "ip", .base = {{xt_comment, tail, drop}}}},
+        {"above a limit for each source",  "c:4?",   {.base = {{tail, source_limit, drop}}}},
+        {"for each element of a set",      "c:4?",   {.base = {{tail, set_limit, drop}}}},
+        {"counted for each source",        "c:4",    {.base = {{tail, set_counter, drop}}}},
+        {"by the offset's raw bits",       "c:4",    {.base = {{last_bits, drop}}}},
+        {"and one more",                   "c:4",    {.base = {{last_bits_and_more, drop}}}},
+        {"by bits that are no number",     "",       {.base = {{other_bits, drop}}}},
+        {"by iptables' u32",               "c:4?",   {.family = "ip", .base = {{xt_u32, drop}}}},
+        {"flags of TCP",                   "",       {.policy = "drop", .base = {{tcp_syn, accept}}}},
+        // what is not judged
+        {"a named verdict map",            "not c",  {.policy = "drop", .base = {{zones}}}},
+        {"in a chain",                     "not c",  {.base = {{jump}}, .sub = {{zones}}}},
+        {"behind a rule that drops",       "c:4? not c", {.base = {{tail, drop}, {zones}}}},
+        {"behind one that accepts",        "",       {.policy = "drop", .base = {{udp, accept}, {zones}}}},
+        {"one for TCP",                    "",       {.base = {{tcp_map}}}},
+        {"too many steps",                 "not c",  {.base = {{jump}, {tail, drop}}, .sub = {{jump}, {jump}, {jump}}}},
     };
     // clang-format on
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
@@ -199,14 +259,62 @@ TEST_CASE("rule effect: rules that drop fragments of IKE", "[kernel][rules]") {
         }
 }
 
+TEST_CASE("rule effect: one answer in all rules has bounds", "[kernel][rules]") {
+    Host host{.family = "ip", .policy = "drop"};
+    for (int i = 0; i < 8; ++i) host.base.push_back({from("i" + std::to_string(i)), accept});
+    host.base.push_back({wan, ike_ports, accept});
+    host.base.push_back({wan, tail, accept});
+    CHECK(told(find_fragment_drops(rules_of(host), marking())) == "c:4?d");
+    host.base.erase(host.base.begin());
+    CHECK(told(find_fragment_drops(rules_of(host), marking())).empty());
+
+    // Too many steps: then each rule has its own.
+    Host called{.family = "ip", .sub = Rules(500, {tcp, drop})};
+    for (int i = 0; i < 8; ++i) called.base.push_back({from("i" + std::to_string(i)), jump});
+    called.base.push_back({tail, drop});
+    CHECK(told(find_fragment_drops(rules_of(called), marking())) == "c:4");
+}
+
+TEST_CASE("rule effect: which way the fragments go", "[kernel][rules]") {
+    const auto to_server = to(R"("10.0.0.5")");
+    const std::string from_server =
+        R"({"match":{"op":"==","left":{"payload":{"protocol":"ip","field":"saddr"}},)"
+        R"("right":"10.0.0.5"}})";
+    const std::string from_nat =
+        R"({"match":{"op":"==","left":{"payload":{"protocol":"udp","field":"sport"}},)"
+        R"("right":40000}})";
+    const std::string more = R"({"match":{"op":"!=","left":{"&":[{"payload":{"protocol":"ip",)"
+                             R"("field":"frag-off"}},8192]},"right":0}})";
+    struct Case {
+        std::string name;
+        std::string ways;
+        Rules rules;
+    };
+    const Case cases[] = {
+        {"both",            "surely server! peer", {{tail, drop}}             },
+        {"perhaps",         "server peer",         {{lan, tail, drop}}        },
+        {"to the server",   "surely server! peer", {{to_server, tail, drop}}  },
+        {"from the server", "surely server peer",  {{from_server, tail, drop}}},
+        {"one way",         "server",              {{from_nat, more, drop}}   },
+    };
+    for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
+            const auto drops = find_fragment_drops(rules_of({.base = c.rules}), marking());
+            REQUIRE_FALSE(drops.found.empty());
+            const auto& rule = drops.found.back();
+            CHECK(std::string(rule.surely ? "surely " : "") + (rule.to_server ? "server" : "") +
+                      (rule.surely_to_server ? "!" : "") + (rule.to_peer ? " peer" : "") ==
+                  c.ways);
+        }
+}
+
 TEST_CASE("rule effect: a mark that is not set exempts nothing", "[kernel][rules]") {
     auto traffic = marking();
     traffic.mark.reset();
-    const auto found = find_fragment_drops(rules_of({
+    const auto drops = find_fragment_drops(rules_of({
                                                .base = {{marked, accept}, {tail, drop}}
     }),
                                            traffic);
-    CHECK(told(found) == "c:4");
+    CHECK(told(drops) == "c:4");
 }
 
 TEST_CASE("rule effect: addresses tell where the servers are known", "[kernel][rules]") {
@@ -223,20 +331,21 @@ TEST_CASE("rule effect: addresses tell where the servers are known", "[kernel][r
 }
 
 TEST_CASE("rule effect: where it is and what it says", "[kernel][rules]") {
-    const auto found = find_fragment_drops(rules_of({.priority = 7, .base = {{tail, drop}}}), {});
+    const auto found =
+        find_fragment_drops(rules_of({.priority = 7, .base = {{tail, drop}}}), {}).found;
     REQUIRE(found.size() == 1);
     CHECK(found[0].where == "inet fw c");
     CHECK(found[0].text == "the first rule");
     CHECK(found[0].hook == "forward");
     CHECK(found[0].priority == 7);
     const auto policy =
-        find_fragment_drops(rules_of({.policy = "drop", .base = {{ike_ports, accept}}}), {});
+        find_fragment_drops(rules_of({.policy = "drop", .base = {{ike_ports, accept}}}), {}).found;
     REQUIRE(policy.size() == 1);
     CHECK(policy[0].text == "policy drop");
-    CHECK(find_fragment_drops(ruleset::read_nft_rules("{", {}, ""), {}).empty());
-    CHECK(find_fragment_drops(ruleset::read_nft_rules(R"({"nftables":[5,{"rule":7},{}]})", {}, ""),
-                              {})
-              .empty());
+    for (const auto* text : {"{", R"({"nftables":[5,{"rule":7},{}]})"})
+        CHECK(told(find_fragment_drops(ruleset::read_nft_rules(text, {}, ""), {})).empty());
+    const auto map = find_fragment_drops(rules_of({.base = {{zones}}}), {});
+    CHECK(map.not_judged == std::vector<std::string>{"inet fw c"});
 }
 
 TEST_CASE("rule effect: iptables-save", "[kernel][rules]") {
@@ -267,6 +376,12 @@ TEST_CASE("rule effect: iptables-save", "[kernel][rules]") {
         {"ports one by one",    "FORWARD:4d",    v4, strict + "-A FORWARD -p udp -m udp --dport 500 -j ACCEPT\n-A FORWARD -p udp -m udp --dport 4500 -j ACCEPT\n"},
         {"and fragments",       "",              v4, strict + "-A FORWARD -f -j ACCEPT\n-A FORWARD -p udp -m udp --dport 400:5000 -j ACCEPT\n"},
         {"and the server",      "",              v4, strict + "-A FORWARD -d 10.0.0.5/32 -j ACCEPT\n"},
+        {"by u32",              "FORWARD:4?",    v4, filter + "-A FORWARD -m u32 --u32 \"0x4&0x1fff=0x1:0x1fff\" -j DROP\n"},
+        {"one interface, ports and fragments", "", v4, strict + "-A FORWARD -i wan -p udp -m udp --dport 500:4500 -j ACCEPT\n-A FORWARD -i wan -f -j ACCEPT\n-A FORWARD -i lan -j ACCEPT\n"},
+        {"one set, not two comments", "",        v4, strict + "-A FORWARD -m set --match-set vpn src -m udp --dport 500:4500 -m comment --comment a -j ACCEPT\n-A FORWARD -f -m set --match-set vpn src -m comment --comment b -j ACCEPT\n"},
+        {"two sets",            "FORWARD:4?d",   v4, strict + "-A FORWARD -m set --match-set vpn src -m udp --dport 500:4500 -j ACCEPT\n-A FORWARD -f -m set --match-set lan src -j ACCEPT\n"},
+        {"a set and all but it", "FORWARD:4?d",  v4, strict + "-A FORWARD -m set --match-set vpn src -m udp --dport 500:4500 -j ACCEPT\n-A FORWARD -f -m set ! --match-set vpn src -j ACCEPT\n"},
+        {"two limits",          "FORWARD:4?d",   v4, strict + "-A FORWARD -m limit --limit 9/sec -m udp --dport 500:4500 -j ACCEPT\n-A FORWARD -f -m limit --limit 9/sec -j ACCEPT\n"},
     };
     // clang-format on
     for (const auto& c : cases) DYNAMIC_SECTION(c.name) {
