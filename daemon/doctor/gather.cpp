@@ -72,7 +72,8 @@ void look_at_rulesets(HostFacts& facts) {
     IkeTraffic traffic;
     if (facts.config) {
         auto policy = *facts.config->policy;
-        if (facts.daemon) policy.mode = facts.daemon->mode; // `ikefragctl mode` may have set another
+        if (facts.daemon)
+            policy.mode = facts.daemon->mode; // `ikefragctl mode` may have set another
         traffic = ike_traffic(policy, facts.config->settings);
     }
     facts.conntrack = probe_conntrack(traffic, ProbeMay::run_programs);
