@@ -154,6 +154,7 @@ public:
         auto states = follow(name, base, {}, 0);
         if (steps_ > most_steps) { // fewer if each rule answers for itself
             keys_max_ = steps_ = 0;
+            keys_.clear();
             states = follow(name, base, {}, 0);
         }
         for (auto& state : states) {

@@ -68,13 +68,16 @@ TEST_CASE("table settings: ESP in UDP is left alone unless a rule drops all of i
 TEST_CASE("what pass does: told by conntrack and by rules that drop fragments", "[observer]") {
     ConntrackFacts facts;
     CHECK(what_pass_does(facts).find("fragments go on as they came") != std::string::npos);
-    facts.fragment_drops = {
-        {.where = "netdev early in",   .text = "drop", .hook = "ingress", .ipv4 = true},
-        {.where = "ip filter FORWARD",
-         .text = "ip frag-off & 0x1fff != 0 drop",
-         .hook = "forward",
-         .ipv4 = true                                                                 }
-    };
+    RuleFound rule{.where = "netdev early in",
+                   .text = "drop",
+                   .hook = "ingress",
+                   .ipv4 = true,
+                   .to_server = true};
+    rule.surely_to_server = true;
+    facts.fragment_drops.push_back(rule);
+    rule.where = "ip filter FORWARD";
+    rule.hook = "forward";
+    facts.fragment_drops.push_back(rule);
     CHECK(what_pass_does(facts).find("ip filter FORWARD drops fragments behind us") !=
           std::string::npos);
     facts.conntrack_active = true;
