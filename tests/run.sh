@@ -240,6 +240,7 @@ if [ $all = no ]; then step fuzz 700 tests/fuzz/run.sh 0; else step fuzz 1500 te
 if [ $all = yes ]; then
     step coverage 900 tests/coverage.sh
     step cost 400 tests/bench/cost.sh
+    step tshark-all 400 python3 tests/system/tshark_compare.py build/dev/tests/ike_dump --all
     if step build-tsan 1500 bash -c 'build tsan' && wanted unit-tsan; then
         run_unit_tests tsan
         tell_unit_tests tsan
