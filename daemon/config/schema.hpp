@@ -126,14 +126,14 @@ std::string quote(std::string_view text);
 /// T, or what an optional T holds.
 template <class T>
 struct PlainType {
-    using type = T;
+    using Type = T;
 };
 template <class T>
 struct PlainType<std::optional<T>> {
-    using type = T;
+    using Type = T;
 };
 template <class T>
-using Plain = typename PlainType<T>::type;
+using Plain = typename PlainType<T>::Type;
 
 /// A value as TOML; empty where it is absent.
 template <class T, class Show>

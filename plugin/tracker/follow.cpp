@@ -47,7 +47,7 @@ std::uint16_t counted_as(std::uint8_t version, std::uint16_t type) noexcept {
 }
 
 void keep_telling(const OpeningFacts& opening, MessageRecord& record) noexcept {
-    auto free = record.notifies.begin();
+    auto* free = record.notifies.begin();
     for (const auto type : opening.notifies) {
         if (free == record.notifies.end()) return;
         if (!is_telling_notify(record.exchange.version, type)) continue;

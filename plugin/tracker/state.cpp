@@ -319,7 +319,8 @@ void Tracker::State::reopen(std::uint32_t index) {
 
 void Tracker::State::set_running(std::uint32_t index, bool is_running) {
     const auto& entry = handshakes.at(index);
-    if (entry.running_now == is_running) return;
+    const bool was_running = entry.running_now;
+    if (was_running == is_running) return;
     handshakes.set_running(index, is_running);
     count_stage(entry, is_running);
 }
@@ -385,7 +386,7 @@ void Tracker::State::doubt_view(Entry& entry, const Asked& before, TimePoint tim
     if (half_views_.size() >= max_half_view_servers) half_views_.clear();
     auto& signs = half_views_[server_key(handshake)];
     const auto network = keys.of(client_network_of(handshake.client.address).address);
-    auto sign = std::ranges::find(signs, network, &HalfViewSign::network);
+    auto* sign = std::ranges::find(signs, network, &HalfViewSign::network);
     if (sign == signs.end()) sign = std::ranges::min_element(signs, {}, &HalfViewSign::time);
     *sign = {network, time};
 }
