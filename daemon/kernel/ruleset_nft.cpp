@@ -46,7 +46,7 @@ std::optional<std::uint64_t> number_of(const json::value& value) {
         return static_cast<std::uint64_t>(*number);
     if (const auto* number = value.if_uint64()) return *number;
     if (const auto* yes = value.if_bool()) return *yes ? 1 : 0;
-    const auto found = std::ranges::find(names, text_of(&value), &Name::text);
+    const auto* const found = std::ranges::find(names, text_of(&value), &Name::text);
     return found == names.end() ? std::nullopt : std::optional(found->number);
 }
 

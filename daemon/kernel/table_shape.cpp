@@ -23,7 +23,7 @@ void read_queue(const json::value& queue, TableShape& shape) {
     const auto* numbers = member(queue, "num");
     const auto* range = numbers != nullptr ? member(*numbers, "range") : nullptr;
     if (range != nullptr && range->is_array() && range->get_array().size() == 2) {
-        shape.queue_first = number_of(&range->get_array()[0]);
+        shape.queue_first = number_of(range->get_array().data());
         const auto last = number_of(&range->get_array()[1]);
         if (shape.queue_first && last)
             shape.queue_count = static_cast<std::uint16_t>(*last - *shape.queue_first + 1);

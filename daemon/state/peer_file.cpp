@@ -130,7 +130,7 @@ std::optional<bool> to_flag(std::optional<std::int64_t> number) {
 
 void bind_flag(Statement& statement, int parameter, std::optional<bool> flag) {
     if (flag)
-        statement.bind(parameter, std::int64_t{*flag});
+        statement.bind(parameter, std::int64_t{*flag ? 1 : 0});
     else
         statement.bind_null(parameter);
 }
