@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/handshake.hpp"
 
+#include "plugin/hex.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <string_view>
@@ -42,16 +44,7 @@ constexpr ExchangeName v2_names[] = {
 
 } // namespace
 
-std::string to_string(const Spi& spi) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    text.reserve(2 * spi.size());
-    for (const auto byte : spi) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
-}
+std::string to_string(const Spi& spi) { return to_hex(spi); }
 
 bool is_probe(const Spi& initiator_spi) noexcept {
     return std::equal(probe_spi_start.begin(), probe_spi_start.end(), initiator_spi.begin());

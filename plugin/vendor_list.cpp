@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/vendor_list.hpp"
 
+#include "plugin/hex.hpp"
+
 #include <algorithm>
 
 namespace ikefrag {
-
-namespace {
-
-std::string hex(Bytes bytes) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (const auto byte : bytes) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
-}
-
-} // namespace
 
 void VendorList::add_name(std::string_view name) {
     const std::vector<std::uint8_t> bytes(name.begin(), name.end());
@@ -35,7 +23,7 @@ std::vector<std::string> VendorList::texts() const {
     std::vector<std::string> texts;
     for (const auto entry : entries()) {
         const auto bytes = entry.subspan(1);
-        texts.push_back((entry[0] & is_unknown) != 0 ? hex(bytes)
+        texts.push_back((entry[0] & is_unknown) != 0 ? to_hex(bytes)
                                                      : std::string(bytes.begin(), bytes.end()));
     }
     return texts;

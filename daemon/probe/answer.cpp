@@ -3,6 +3,7 @@
 
 #include "daemon/capture/field_reader.hpp"
 #include "daemon/escape.hpp"
+#include "plugin/hex.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -48,13 +49,7 @@ void read_vendor(Bytes body, std::span<const VendorId> known, Answer& answer) {
         if (answer.vendor.empty()) answer.vendor = best->vendor;
         return;
     }
-    std::string hex;
-    for (const std::uint8_t byte : body.first(std::min(body.size(), max_vendor_hex_bytes))) {
-        constexpr std::string_view digits = "0123456789abcdef";
-        hex += digits[byte >> 4];
-        hex += digits[byte & 15];
-    }
-    answer.vendors.push_back(hex);
+    answer.vendors.push_back(to_hex(body.first(std::min(body.size(), max_vendor_hex_bytes))));
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // ike_dump < messages: what the parser says of IKE messages, for tshark_compare.py.
 //
 // In: one message a line, hex digits from the IKE header on. Out: one JSON object a line.
+#include "plugin/hex.hpp"
 #include "plugin/ike/message.hpp"
 #include "plugin/ike/notify.hpp"
 #include "plugin/ike/payload.hpp"
@@ -23,16 +24,6 @@ std::vector<std::uint8_t> bytes_of(const std::string& line) {
     for (std::size_t i = 0; i + 1 < line.size(); i += 2)
         bytes.push_back(static_cast<std::uint8_t>(digit(line[i]) * 16 + digit(line[i + 1])));
     return bytes;
-}
-
-std::string hex_of(Bytes bytes) {
-    static constexpr std::string_view digits = "0123456789abcdef";
-    std::string text;
-    for (const auto byte : bytes) {
-        text += digits[byte >> 4];
-        text += digits[byte & 15];
-    }
-    return text;
 }
 
 void dump(Bytes message, const VendorTable& vendors) {
@@ -69,7 +60,7 @@ void dump(Bytes message, const VendorTable& vendors) {
         const bool is_vendor_id =
             payload->type == (header.major == 1 ? payload::v1_vendor_id : payload::vendor_id);
         if (is_vendor_id)
-            vendor_ids += (vendor_ids.empty() ? "\"" : ", \"") + hex_of(payload->body) + '"';
+            vendor_ids += (vendor_ids.empty() ? "\"" : ", \"") + to_hex(payload->body) + '"';
         const bool is_notify =
             payload->type == (header.major == 1 ? payload::v1_notify : payload::notify);
         if (!is_notify) continue;
