@@ -76,4 +76,8 @@ private:
                                const ByteVector& message,
                                const Shown& shown = {});
 
+/// The first fragment of a client's message that never became whole; `message` outlives the call to
+/// lost().
+[[nodiscard]] DatagramLost first_only(const TrackerScript& script, const ByteVector& message);
+
 } // namespace ikefrag::test

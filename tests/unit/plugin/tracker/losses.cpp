@@ -21,23 +21,6 @@ void agree(TrackerScript& script) {
     script.at(2ms).from_server(sa_init_response(initiator, responder));
 }
 
-/// The first fragment of a message that never became whole; `message` outlives the call to lost().
-DatagramLost first_only(const TrackerScript& script, const ByteVector& message) {
-    DatagramLost lost;
-    lost.source = script.client.address;
-    lost.destination = script.server.address;
-    lost.source_port = script.client.port;
-    lost.destination_port = script.server.port;
-    lost.packet_class = PacketClass::ike;
-    lost.message = Bytes(message).first(std::min<std::size_t>(message.size(), 1472));
-    lost.message_bytes = static_cast<std::uint32_t>(message.size());
-    lost.fragments = 1;
-    lost.bytes = 1480;
-    lost.first_seen = true;
-    lost.first_fragment_bytes = 1500;
-    return lost;
-}
-
 DatagramLost tail_only(const TrackerScript& script) {
     DatagramLost lost;
     lost.source = script.client.address;

@@ -72,16 +72,7 @@ ByteVector aggressive(std::uint32_t seed, const Spi& answer_by) {
 
 /// Of a client's message only the first IP fragment came; told when the hold ends, 5 s later.
 void first_fragment_only(TrackerScript& script, Duration came, const ByteVector& message) {
-    DatagramLost lost;
-    lost.source = script.client.address;
-    lost.destination = script.server.address;
-    lost.source_port = script.client.port;
-    lost.destination_port = script.server.port;
-    lost.packet_class = PacketClass::ike;
-    lost.message = Bytes(message).first(std::min<std::size_t>(message.size(), 1472));
-    lost.message_bytes = static_cast<std::uint32_t>(message.size());
-    lost.fragments = 1;
-    lost.first_seen = true;
+    auto lost = first_only(script, message);
     lost.first_time = script_start + came;
     script.at(came + 5s).lost(lost);
 }
