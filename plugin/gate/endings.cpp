@@ -210,7 +210,7 @@ void Gate::State::close(Datagram& datagram, const Ending& ending, const Fragment
         remembered.first_seen = datagram.first_seen;
         if (current != nullptr && current->ip.is_first()) {
             remembered.first_seen = true;
-            remembered.first_digest = first_digest_of(current->ip);
+            remembered.first_digest = first_digest_of(current->ip, datagram.packet_class);
         }
         if (*ending.remember == EntryKind::finished)
             for (const auto* const held : in_order_) memory_.add_digest(remembered, held->digest);

@@ -37,7 +37,10 @@ void Gate::State::meet_finished(const Fragment& fragment, Remembered& finished) 
 void Gate::State::meet_decided(const Fragment& fragment, Remembered& decided) {
     if (!fragment.ip.is_first()) return answer_as(fragment, decided);
     if (!decided.first_seen) return redecide(fragment, decided);
-    if (decided.first_digest == first_digest_of(fragment.ip)) return answer_as(fragment, decided);
+    const auto facts =
+        read_first_fragment(policy_->policy(), policy_->ends_of(fragment.ip), fragment.ip);
+    if (decided.first_digest == first_digest_of(fragment.ip, facts.packet_class))
+        return answer_as(fragment, decided);
     // The id has come round.
     memory_.detach(decided);
     begin(fragment, {});
@@ -53,10 +56,10 @@ void Gate::State::redecide(const Fragment& fragment, Remembered& decided) {
         memory_.detach(decided);
         return begin(fragment, {});
     }
-    decided.first_seen = true;
-    decided.first_digest = first_digest_of(fragment.ip);
     const auto ends = policy_->ends_of(fragment.ip);
     const auto facts = read_first_fragment(policy_->policy(), ends, fragment.ip);
+    decided.first_seen = true;
+    decided.first_digest = first_digest_of(fragment.ip, facts.packet_class);
     if (crowded_out && facts.packet_class == PacketClass::ike) {
         decided.packet_class = facts.packet_class;
         decided.verdict = Verdict::drop;
@@ -187,7 +190,7 @@ void Gate::State::decide(const Fragment& fragment,
     decided.packet_class = packet_class;
     decided.rule = rule;
     decided.first_seen = fragment.ip.is_first();
-    if (decided.first_seen) decided.first_digest = first_digest_of(fragment.ip);
+    if (decided.first_seen) decided.first_digest = first_digest_of(fragment.ip, packet_class);
     counters_.datagrams[index(fragment.ip.family)][index(ending.outcome)].add();
     answer_as(fragment, decided);
 }
@@ -217,11 +220,14 @@ void Gate::State::show_esp(const IpPacket& ip, const FirstFacts& facts) {
 }
 
 /// Of the first bytes and what they call themselves: enough to tell one datagram from the next with
-/// the same id.
-std::uint64_t Gate::State::first_digest_of(const IpPacket& ip) const noexcept {
+/// the same id. The class is in it because IPv6 extension headers can fill those bytes: IKE behind
+/// the options of something else is not a copy of that.
+std::uint64_t Gate::State::first_digest_of(const IpPacket& ip,
+                                           std::optional<PacketClass> packet_class) const noexcept {
     constexpr std::size_t looked_at = 64;
     const auto bytes = ip.payload.first(std::min(looked_at, ip.payload.size()));
-    return digest_(ip.payload_bytes() << 8 | ip.protocol, ip.more_fragments, bytes, 0);
+    const std::uint64_t class_number = packet_class ? 1 + index(*packet_class) : 0;
+    return digest_(ip.payload_bytes() << 8 | ip.protocol, ip.more_fragments, bytes, class_number);
 }
 
 } // namespace ikefrag

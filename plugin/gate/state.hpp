@@ -104,7 +104,8 @@ private:
     choose(const Fragment& fragment, const FirstFacts& facts, const ServerEnds& ends);
     [[nodiscard]] Ending ending_of(const Choice& choice) const noexcept;
     void show_esp(const IpPacket& ip, const FirstFacts& facts);
-    [[nodiscard]] std::uint64_t first_digest_of(const IpPacket& ip) const noexcept;
+    [[nodiscard]] std::uint64_t
+    first_digest_of(const IpPacket& ip, std::optional<PacketClass> packet_class) const noexcept;
 
     // hold.cpp: fragments of a datagram that is held.
     [[nodiscard]] Datagram& open(const Fragment& fragment,

@@ -16,8 +16,8 @@ std::uint32_t word(const Buffer& bytes, std::size_t at, int size) {
     return value;
 }
 
-/// Two first fragments of one id are the same datagram's to a box that remembers a little of the
-/// one: protocol, length, flag and the first 64 octets.
+/// Two first fragments of one id and class are the same datagram's to a box that remembers a little
+/// of the one: protocol, length, flag and the first 64 octets.
 bool looks_like(const Piece& a, const Piece& b) {
     if (a.protocol != b.protocol) return false;
     const auto count = static_cast<std::ptrdiff_t>(std::min<std::size_t>(a.bytes.size(), 64));
@@ -171,7 +171,8 @@ bool NaiveGate::is_left(Known& known, const Piece& piece, TimePoint now) const {
     if (!known.left_until) return false;
     const bool ended = now >= *known.left_until;
     const bool another =
-        piece.offset == 0 && known.left_first && !looks_like(piece, *known.left_first);
+        piece.offset == 0 && known.left_first &&
+        (!looks_like(piece, *known.left_first) || class_of(piece) != class_of(*known.left_first));
     if (ended || another) {
         known.left_until.reset();
         return false;

@@ -219,6 +219,40 @@ TEST_CASE("lessons: only its first fragment says what an IPv6 datagram is (RFC 8
     }
 }
 
+TEST_CASE("lessons: options that look alike hide no other first fragment (CVE-2019-5597)",
+          "[gate][lessons]") {
+    // IPv6 options fill all that is remembered of a first fragment that was not held. The one
+    // behind them with the same id, IKE this time, is no copy of it.
+    const auto mode = GENERATE(Mode::guard, Mode::exclusive);
+    const auto flow = flow6();
+    Buffer options(72);
+    options[0] = 17;
+    options[1] = 8;
+    options[2] = 1;
+    options[3] = 68; // PadN to the end
+    const auto behind = [&](const Flow& ports, const Buffer& message) {
+        auto payload = options;
+        const auto datagram = udp(ports, message);
+        payload.insert(payload.end(), datagram.begin(), datagram.end());
+        return payload;
+    };
+    auto other = flow;
+    other.source_port = other.destination_port = mode == Mode::guard ? 53 : 4500;
+    const auto left = behind(other, Buffer(1'400, 7));
+    const auto ike = behind(flow, ike_auth(1'400));
+    GateScript script(shipped_policy(mode));
+    script.feed(fragment(flow.ends, left, 0, 1'000, 0x1234, 60));
+    script.expect(1, Verdict::accept);
+    script.feed(fragment(flow.ends, left, 0, 1'000, 0x1234, 60)); // a copy of it
+    script.expect(2, Verdict::accept);
+    script.feed(fragment(flow.ends, ike, 0, 1'000, 0x1234, 60));
+    REQUIRE(script.is_held(3));
+    auto forged = Buffer(ike.begin(), ike.end());
+    forged.back() ^= 1;
+    script.feed(fragment(flow.ends, forged, 1'000, 1'480, 0x1234, 60));
+    script.expect(3, 4, Verdict::drop, Reason::checksum);
+}
+
 TEST_CASE("lessons: a server's 500 takes IKE from any port, 4500 too", "[gate][lessons]") {
     // The other way about, a NAT may give ESP's client port 500.
     const auto mode = GENERATE(Mode::guard, Mode::exclusive);
