@@ -25,7 +25,8 @@
 ///    servers are configured. Tails of what is allowed pass by their protocol on IPv4, else (ESP in
 ///    UDP; IPv6, where a tail may call itself anything) where their pair's heads were seen. The
 ///    daemon need not hear of a first fragment that is dropped: what it holds of that id times out,
-///    and a full queue, which lets pass in fail-open, opens nothing to it.
+///    and a full queue, which lets pass in fail-open, opens nothing to it. Nor does that one name
+///    an id of which the daemon may hold a fragment.
 /// 6. The first ESP of a pair after a message of its handshake is copied, once a minute at most:
 ///    the tracker's evidence that a tunnel lives. `esp_wanted` says of which pairs, and is all that
 ///    other ESP costs: one lookup. TCP SYNs to a server's marked port are copied for RFC 9329.
@@ -238,7 +239,7 @@ inline constexpr std::string_view chains_text = R"(
     ip protocol != 17 $leave_proto
     $key4 @ike4 counter name ike_tail goto take
     $key4 @other4 $leave_tail
-    update @early4 { $key4 timeout $early }
+    update @early4 { $key4 timeout $hold }
     $key4 @other4 $leave_tail comment "its head came this instant, on another CPU"
     goto maybe
   }
@@ -273,7 +274,7 @@ inline constexpr std::string_view chains_text = R"(
     $pair6 != @handshake $leave_tail
     $key6 @ike6 counter name ike_tail goto take comment "whatever it calls itself"
     $key6 @other6 $leave_tail
-    update @early6 { $key6 timeout $early }
+    update @early6 { $key6 timeout $hold }
     $key6 @other6 $leave_tail
     goto maybe
   }
@@ -310,10 +311,10 @@ inline constexpr std::string_view chains_text = R"(
     update @handshake { $pair6 timeout $handshake }
     update @esp_wanted { $pair4 timeout $handshake }
     update @esp_wanted { $pair6 timeout $handshake }
-    update @ike4 { $key4 timeout $ike_life }
-    update @ike6 { $key6 timeout $ike_life }
-    update @early4 { $key4 timeout $early } comment "another's first fragment of this id is late"
-    update @early6 { $key6 timeout $early }
+    update @ike4 { $key4 timeout $hold }
+    update @ike6 { $key6 timeout $hold }
+    update @early4 { $key4 timeout $hold } comment "another's first fragment of this id is late"
+    update @early6 { $key6 timeout $hold }
     counter name ike_head goto take
   }
   chain head_esp {
@@ -321,6 +322,7 @@ inline constexpr std::string_view chains_text = R"(
     each plain: jump head_plain comment "the server's own port decides"
     $pair4 @esp_wanted jump esp_note
     $pair6 @esp_wanted jump esp_note
+    $held_esp
     jump name_other
     $late_esp
     $leave_head
@@ -332,6 +334,7 @@ inline constexpr std::string_view chains_text = R"(
     th sport { $plain } ip6 saddr @server6 goto head_ike
   }
   chain head_other {
+    $held_other
     jump name_other
     $late_other
     $leave_head
@@ -339,6 +342,7 @@ inline constexpr std::string_view chains_text = R"(
   chain head_proto {
     meta nfproto ipv4 $leave_proto comment "its ids are its own"
     $pair6 != @handshake $leave_proto
+    $held_proto
     update @other6 { $key6 timeout $other_life }
     $late_proto
     $leave_proto

@@ -137,6 +137,19 @@ Values values_of(const TableSettings& settings) {
     const std::string late = "jump late_head";
     std::string late_esp = late;
     if (exclusive) late_esp = settings.allow_esp_in_udp ? "jump allow_pair\n    " + late : "";
+    // Nor does what is dropped name an id of which the daemon holds a fragment.
+    const std::string key4 = "ip saddr . ip daddr . ip id";
+    const std::string key6 = "ip6 saddr . ip6 daddr . frag id";
+    std::string held_esp;
+    std::string held_other;
+    std::string held_proto;
+    if (exclusive) {
+        held_other = key4 + " @early4 goto leave_head\n    " + key6 + " @early6 goto leave_head";
+        if (!settings.allow_esp_in_udp) held_esp = held_other;
+        if (!settings.allowed_protocols.empty())
+            held_proto = "meta l4proto != { " + joined(settings.allowed_protocols) + " } ";
+        held_proto += key6 + " @early6 goto leave_proto";
+    }
     return {
         {"hook_pre",       std::string(base_chain_hooks[0])                  },
         {"hook_out",       std::string(base_chain_hooks[1])                  },
@@ -144,8 +157,8 @@ Values values_of(const TableSettings& settings) {
         {"group",          std::to_string(settings.log_group)                },
         {"plain",          plain                                             },
         {"marked",         joined(settings.marked_ports)                     },
-        {"key4",           "ip saddr . ip daddr . ip id"                     },
-        {"key6",           "ip6 saddr . ip6 daddr . frag id"                 },
+        {"key4",           key4                                              },
+        {"key6",           key6                                              },
         {"pair4",          "jhash ip saddr . ip daddr" + seed                },
         {"pair6",          "jhash ip6 saddr . ip6 daddr" + seed              },
  // The same where the family is known: one load in place of three or four steps
@@ -160,6 +173,9 @@ Values values_of(const TableSettings& settings) {
         {"leave_proto",    leave("proto")                                    },
         {"cut_chain",      exclusive ? "goto leave_head" : "goto head_ike"   },
         {"nested",         exclusive ? "goto leave_proto" : "goto ask"       },
+        {"held_esp",       held_esp                                          },
+        {"held_other",     held_other                                        },
+        {"held_proto",     held_proto                                        },
         {"late_esp",       late_esp                                          },
         {"late_other",     exclusive ? "" : late                             },
         {"late_proto",     late_proto                                        },
@@ -167,9 +183,8 @@ Values values_of(const TableSettings& settings) {
         {"strangers_tail", drop_strangers("tail")                            },
         {"allow_head",     allow_head                                        },
         {"allow_proto",    allow_proto                                       },
-        {"ike_life",       seconds(settings.ike_key_seconds)                 },
+        {"hold",           seconds(settings.hold_seconds)                    },
         {"other_life",     seconds(settings.other_key_seconds)               },
-        {"early",          seconds(settings.early_seconds)                   },
         {"handshake",      seconds(settings.handshake_seconds)               },
         {"unknown",        std::to_string(settings.unknown_tails)            },
         {"unknown_source", std::to_string(settings.unknown_tails_source)     },

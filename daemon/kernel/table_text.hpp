@@ -31,12 +31,12 @@ struct TableSettings {
     std::vector<std::uint8_t> allowed_protocols{50, 51};
     bool allow_esp_in_udp = true; ///< fragments of ESP in UDP pass in `exclusive`
 
-    /// Life of a datagram's key in seconds: IKE's, another's, a tail that came before its head.
-    /// IP ids come round within seconds on a busy gateway, so a key is kept no longer than its
-    /// fragments need to arrive; an early tail as long as the gate holds it (hold_seconds).
-    std::uint32_t ike_key_seconds = 2;
+    /// Life of a datagram's key in seconds. IKE's, and that of a tail which came before its head,
+    /// as long as any rule lets the gate hold it: forgotten sooner, another's first fragment of
+    /// that id would open the way for tails that the gate has not seen. Another's no longer than
+    /// its fragments need to arrive, for IP ids come round within seconds on a busy gateway.
+    std::uint32_t hold_seconds = 5;
     std::uint32_t other_key_seconds = 1;
-    std::uint32_t early_seconds = 5;
     /// How long after an IKE message the fragments of its address pair are looked at.
     std::uint32_t handshake_seconds = 60;
 

@@ -66,7 +66,9 @@ TableSettings table_settings(const Policy& policy, const Settings& settings) {
     table.log_group = settings.copy_group;
     table.allowed_protocols = policy.allowed_protocols;
     table.allow_esp_in_udp = allows_esp_in_udp(policy);
-    table.early_seconds = policy.limits.hold_seconds;
+    table.hold_seconds = policy.limits.hold_seconds;
+    for (const auto& rule : policy.rules)
+        table.hold_seconds = std::max(table.hold_seconds, rule.limits.hold_seconds.value_or(0));
     return table;
 }
 

@@ -177,7 +177,7 @@ TEST_CASE("table text: ports, protocols and limits go where they belong", "[kern
     settings.marked_ports = {4500, 4501};
     settings.allowed_protocols = {50, 89};
     settings.log_group = 9;
-    settings.early_seconds = 30;
+    settings.hold_seconds = 30;
     const auto text = print_table(settings);
     for (const char* rule : {"    th dport 848 goto whole_plain\n",
                              "    th sport 500 goto whole_plain\n",

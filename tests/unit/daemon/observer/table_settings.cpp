@@ -38,7 +38,16 @@ TEST_CASE("table settings: servers outside and inside, ports, queues, what a dea
     CHECK(table.queue_count == 3);
     CHECK_FALSE(table.bypass);
     CHECK(table.log_group == 9);
-    CHECK(table.early_seconds == 8); // as long as the gate holds a tail
+    CHECK(table.hold_seconds == 8); // as long as the gate holds a tail
+}
+
+TEST_CASE("table settings: ids are known for as long as any rule lets the gate hold them",
+          "[observer]") {
+    const std::string rules = "[[rule]]\nname = 'slow'\naction = 'pass'\nlimits.hold_seconds = 20\n"
+                              "match = { class = 'ike', peer = ['10.0.0.0/8'] }\n"
+                              "[[rule]]\nname = 'rest'\naction = 'pass'\nlimits.hold_seconds = 2\n"
+                              "match.class = 'ike'\n";
+    CHECK(table_of("mode = 'guard'\n", rules).hold_seconds == 20);
 }
 
 TEST_CASE("table settings: ESP in UDP is left alone unless a rule drops all of it", "[observer]") {
