@@ -23,10 +23,15 @@ std::string one_of(const std::vector<std::string_view>& words) {
 } // namespace
 
 std::string quote(std::string_view text) {
+    static constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
     for (const auto c : text) {
+        const auto byte = static_cast<unsigned char>(c);
         if (c == '"' || c == '\\') out += '\\';
-        out += c;
+        if (byte >= 0x20 && byte != 0x7f)
+            out += c;
+        else
+            out += {'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]};
     }
     return out + '"';
 }

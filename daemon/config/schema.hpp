@@ -119,6 +119,8 @@ std::string word_list() {
     return text;
 }
 
+/// As TOML writes it: quotes, backslashes and control characters escaped, so that none reaches a
+/// terminal.
 std::string quote(std::string_view text);
 
 // Rows. Each takes the member of Target that holds the value; an optional one may be absent.

@@ -643,3 +643,9 @@ TEST_CASE("config: nesting cannot exhaust the stack", "[config]") {
     CHECK(complaint("# ......................................................................\n") ==
           "fine");
 }
+
+TEST_CASE("config: a key's control characters reach no terminal", "[config]") {
+    const auto told = complaint(R"("a\tb\u001b[2J\u007f" = 1)");
+    CHECK(
+        told.starts_with(R"(c.toml:1:1: unknown key "a\u0009b\u001b[2J\u007f"; expected one of )"));
+}
