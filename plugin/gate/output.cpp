@@ -10,11 +10,16 @@ namespace {
 /// Larger than the largest IP packet, so that every message fits one chunk.
 constexpr std::size_t chunk_bytes = std::size_t{128} * 1024;
 
+/// Kept from call to call: enough for 64 messages of 8 KiB. What a stall made of many lost
+/// datagrams at once goes back.
+constexpr std::size_t kept_chunks = 4;
+
 } // namespace
 
 void GateOutput::clear() {
     decisions.clear();
     observations.clear();
+    chunks_.resize(std::min(chunks_.size(), kept_chunks));
     chunk_ = 0;
     chunk_used_ = 0;
 }

@@ -128,6 +128,19 @@ TEST_CASE("memory: accounted bytes are allocated bytes, empty and after a storm"
     CHECK(weighed.allocated() == settled);
 }
 
+TEST_CASE("memory: an output that told of many losses at once gives back what it took",
+          "[memory]") {
+    const auto before = in_use;
+    GateOutput out;
+    for (int i = 0; i < 64; ++i) (void)out.room_for(100'000);
+    CHECK(in_use - before > std::size_t{6} * 1024 * 1024);
+    out.clear();
+    const auto kept = in_use - before;
+    CHECK(kept <= std::size_t{600} * 1024);
+    for (int i = 0; i < 4; ++i) (void)out.room_for(100'000); // and what it kept is used again
+    CHECK(in_use - before == kept);
+}
+
 TEST_CASE("memory: a new policy is accounted for, and gives back what it replaced", "[memory]") {
     Weighed weighed(shipped_policy());
     std::vector<PolicyPointer> alive; // the policies are the caller's, and not what is weighed
