@@ -153,7 +153,10 @@ struct MessageRecord {
     std::uint32_t message_bytes = 0;  ///< IKE Length
     std::uint32_t datagram_bytes = 0; ///< IP total length, reassembled
     std::uint32_t first_fragment_bytes =
-        0;                          ///< IP total length of the first fragment or whole packet
+        0; ///< IP total length of the first fragment or whole packet
+    /// Indexes of the interfaces it came in (leg output: goes out) and went out by; 0: not known.
+    std::uint32_t interface = 0;
+    std::uint32_t left_interface = 0;
     std::uint64_t digest = 0;       ///< of its size and what tells it from others (ike/digest.hpp)
     std::uint32_t head_digest = 0;  ///< of its first 64 bytes: joins copies cut short
     std::uint16_t wanted_group = 0; ///< of N(INVALID_KE_PAYLOAD)

@@ -27,7 +27,10 @@ struct MessageSeen {
     std::uint16_t ip_fragments = 0;         ///< 0: came in one packet
     std::uint32_t first_fragment_bytes = 0; ///< IP total length of the first fragment; whole: of it
     std::uint32_t datagram_bytes = 0;       ///< IP total length, reassembled
-    bool reordered = false;                 ///< its fragments did not come in order
+    /// Index of the interface it (its fragment seen first) came in by; output and postrouting: goes
+    /// out by. 0: not known.
+    std::uint32_t interface = 0;
+    bool reordered = false;       ///< its fragments did not come in order
     Reason reason = Reason::none; ///< what is wrong with it (ike_malformed, udp_length …)
     bool refused = false;         ///< complete, but not let through
     /// The first bytes of the whole message a fragmented first look gives (postrouting): the copy

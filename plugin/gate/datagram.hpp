@@ -72,6 +72,7 @@ struct Datagram : KeyEntry {
     std::uint32_t first_fragment_bytes = 0;
     std::uint32_t largest_fragment_bytes = 0;
     std::uint32_t ip_id = 0;
+    std::uint32_t interface = 0; ///< that the fragment seen first came in by
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
     std::uint16_t udp_length = 0;

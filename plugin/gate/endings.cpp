@@ -251,6 +251,7 @@ void Gate::State::show_message(const Datagram& datagram,
     seen.ip_fragments = static_cast<std::uint16_t>(datagram.fragments);
     seen.first_fragment_bytes = datagram.first_fragment_bytes;
     seen.datagram_bytes = packet_bytes(datagram);
+    seen.interface = datagram.interface;
     seen.reordered = datagram.reordered;
     seen.reason = reason;
     seen.refused = reason != Reason::none && datagram.is_enforced();

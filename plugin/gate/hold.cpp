@@ -20,6 +20,7 @@ Datagram& Gate::State::open(const Fragment& fragment,
     datagram.policy = policy_;
     datagram.limits = &limits;
     datagram.ip_id = ip.id;
+    datagram.interface = fragment.packet.interface;
     datagram.source_address = ip.source;
     datagram.destination_address = ip.destination;
     datagram.predecessor = predecessor.digests;

@@ -113,6 +113,7 @@ private:
         seen.marked = marked;
         seen.first_fragment_bytes = ip_.total_bytes;
         seen.datagram_bytes = ip_.total_bytes;
+        seen.interface = packet_.interface;
         if (reason == Reason::none && is_malformed(seen)) reason = Reason::ike_malformed;
         seen.reason = reason;
         out_.observations.push_back({.time = time_, .leg = packet_.leg, .what = seen});
@@ -199,6 +200,7 @@ WholeSeen look_at_first_fragment(const Policy& policy,
         udp->body_bytes() > skipped ? udp->body_bytes() - static_cast<std::uint32_t>(skipped) : 0;
     seen.marked = kind.marked;
     seen.first_fragment_bytes = ip.total_bytes;
+    seen.interface = packet.interface;
     seen.first_fragment_only = true;
     out.observations.push_back({.time = time, .leg = packet.leg, .what = seen});
     return {.packet_class = kind.packet_class};

@@ -37,6 +37,19 @@ bool goes_back(const MessageRecord& request,
     return server && server == policy.server_of(request.destination.address);
 }
 
+/// Whether an answer came in where its request had come in, though the request goes out elsewhere:
+/// a client, or whoever is there, wrote it in the server's name.
+///
+/// In: server_interface: ServerTally::interface
+bool is_from_askers_side(const MessageRecord& request,
+                         const Sighting& answer,
+                         std::uint32_t server_interface) noexcept {
+    if (request.leg != Leg::prerouting || answer.leg != Leg::prerouting) return false;
+    if (request.interface == 0 || answer.item.seen.interface != request.interface) return false;
+    const auto goes_out = request.left_interface != 0 ? request.left_interface : server_interface;
+    return goes_out != 0 && goes_out != request.interface;
+}
+
 Fragmentation announced(const Sighting& sighting, Fragmentation before) noexcept {
     const auto& notes = sighting.facts.notes;
     const bool vendor = notes.has(Note::v1_fragmentation_vid);
@@ -66,8 +79,11 @@ void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
         follow_fragment(entry, sighting, sighting.repeat);
     if (sighting.unasked) return;
     if (sighting.role == Role::response && !sighting.from_client &&
-        !entry.handshake.messages.empty())
+        !entry.handshake.messages.empty()) {
         note_answer(entry.handshake);
+        if (sighting.leg == Leg::output && entry.handshake.server_index)
+            tally_of(entry.handshake).interface = ServerTally::this_host;
+    }
     follow_addresses(index, sighting);
     if (is_v1) {
         apply_v1(index, sighting);
@@ -95,13 +111,15 @@ bool Tracker::State::answers_request(const Entry& entry, const Sighting& sightin
     const auto& seen = sighting.item.seen;
     const auto exchange = sighting.exchange();
     const bool is_v1 = exchange.version == 1;
+    const auto server_interface = tallies_[tally_index(entry.handshake)].interface;
     for (auto record = messages.rbegin(); record != messages.rend(); ++record) {
         if (record->from_initiator == sighting.from_initiator) continue;
         if (record->role == Role::request && record->unasked) continue;
         // IKEv1's messages have no ids to match; the latest of the other side is what is answered.
         if (!is_v1 && (record->exchange != exchange || record->role != Role::request)) continue;
         if (record->source.port == 0) continue;
-        if (goes_back(*record, seen.source, seen.destination, *policy)) return true;
+        if (goes_back(*record, seen.source, seen.destination, *policy))
+            return !is_from_askers_side(*record, sighting, server_interface);
         if (is_v1) return false;
     }
     // IKEv1's responder may begin an exchange of its own in an SA we did not see being made.

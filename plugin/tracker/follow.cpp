@@ -85,6 +85,7 @@ MessageRecord record_of(const Sighting& sighting) noexcept {
     record.notes = facts.notes;
     record.source = item.seen.source;
     record.destination = item.seen.destination;
+    record.interface = item.seen.interface;
     return record;
 }
 
@@ -164,6 +165,9 @@ bool Tracker::State::join(Handshake& handshake, const Leaving& leaving) {
         });
     if (found == handshake.messages.rend()) return false;
     found->left_time = std::max(leaving.time, found->time);
+    found->left_interface = leaving.interface;
+    if (found->direction == Direction::to_server && handshake.server_index)
+        tally_of(handshake).interface = leaving.interface;
     if (leaving.source != found->source) found->left_source = leaving.source;
     if (leaving.destination != found->destination) found->left_destination = leaving.destination;
     if (found->direction == Direction::to_server &&
@@ -181,6 +185,7 @@ void Tracker::State::join_leaving(const MessageItem& item, TimePoint time) {
         .exchange = {header.major, header.exchange_type, header.message_id},
         .head_digest = item.facts->head_digest,
         .message_bytes = header.length,
+        .interface = item.seen.interface,
         .source = item.seen.source,
         .destination = item.seen.destination
     };
@@ -192,7 +197,7 @@ void Tracker::State::join_leaving(const MessageItem& item, TimePoint time) {
 
 void Tracker::State::join_waiting(Handshake& handshake) {
     while (!leaving_.empty() && leaving_.front().time + leaving_waits < now_) leaving_.pop_front();
-    std::erase_if(leaving_, [&handshake](const Leaving& leaving) {
+    std::erase_if(leaving_, [&](const Leaving& leaving) {
         return leaving.initiator_spi == handshake.initiator_spi && join(handshake, leaving);
     });
 }
@@ -250,10 +255,13 @@ bool Tracker::State::is_from_client(const Handshake& handshake,
     return !policy->server_of(source).has_value();
 }
 
-ServerTally& Tracker::State::tally_of(const Handshake& handshake) {
+std::size_t Tracker::State::tally_index(const Handshake& handshake) const noexcept {
     const auto unlisted = tallies_.size() - 1;
-    const auto server = handshake.server_index ? *handshake.server_index : unlisted;
-    return tallies_[std::min(server, unlisted)];
+    return std::min<std::size_t>(handshake.server_index.value_or(unlisted), unlisted);
+}
+
+ServerTally& Tracker::State::tally_of(const Handshake& handshake) {
+    return tallies_[tally_index(handshake)];
 }
 
 ServerTally& Tracker::State::tally_of(const IpAddress& source, const IpAddress& destination) {

@@ -118,6 +118,7 @@ private:
                                       const IkeHeader& header,
                                       const IpAddress& source,
                                       const IpAddress& destination) const;
+    [[nodiscard]] std::size_t tally_index(const Handshake& handshake) const noexcept;
     [[nodiscard]] ServerTally& tally_of(const Handshake& handshake);
     [[nodiscard]] ServerTally& tally_of(const IpAddress& source, const IpAddress& destination);
     void count_message(const MessageItem& item, const OpeningFacts* opening, ServerTally& tally);
@@ -175,10 +176,11 @@ private:
         Exchange exchange;
         std::uint32_t head_digest;
         std::uint32_t message_bytes;
+        std::uint32_t interface;
         Endpoint source;
         Endpoint destination;
     };
-    static bool join(Handshake& handshake, const Leaving& leaving);
+    bool join(Handshake& handshake, const Leaving& leaving);
 
     /// A client network one of whose handshakes went on without an answer that we saw.
     struct HalfViewSign {

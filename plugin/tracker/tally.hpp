@@ -35,7 +35,11 @@ struct ServerTally {
     /// All of it as the public face shows it.
     [[nodiscard]] ExchangeTotals totals(TimePoint now) const;
 
-    std::string name;      ///< of the server; empty: unlisted
+    std::string name; ///< of the server; empty: unlisted
+    /// Index of the interface by which messages last went out to it; 0: not known, or unlisted.
+    std::uint32_t interface = 0;
+    /// In place of it: the server is on this host.
+    static constexpr std::uint32_t this_host = 0xffff'ffff;
     ExchangeTotals counts; ///< all but what comes from the rows
     std::array<HourlyMinimum, 2> path_mtu;
     void count_diagnosis(const Diagnosis& diagnosis, Actor actor);

@@ -233,6 +233,18 @@ def openings(number):
         yield ipv4(client, SRV4, udp(client, SRV4, 500, 500, sa_init(n)), 1 + n % 65535)
 
 
+def forged(number):
+    """Handshakes of which one sender writes both sides: a client's opening, its server's answer, the client's next request."""
+    for n in range(number):
+        client = "172.30.%d.%d" % (n // 250, 1 + n % 250)
+        opening = sa_init(n, notify_16430=True)
+        responder = struct.pack("!Q", n + 1)
+        answer = opening[:8] + responder + opening[16:19] + b"\x20" + opening[20:]
+        request = opening[:8] + responder + ike(300, n)[16:]
+        for source, destination, message in ((client, SRV4, opening), (SRV4, client, answer), (client, SRV4, request)):
+            yield ipv4(source, destination, udp(source, destination, 500, 500, message), 1 + n % 65535)
+
+
 STRANGER4, STRANGER6 = "10.99.2.77", "fd99:2::77"
 
 
@@ -374,6 +386,9 @@ def main():
     seven = commands.add_parser("openings")
     seven.add_argument("file")
     seven.add_argument("number", type=int)
+    eight = commands.add_parser("forged")
+    eight.add_argument("file")
+    eight.add_argument("number", type=int)
     six = commands.add_parser("strays")
     six.add_argument("file")
     five = commands.add_parser("flood")
@@ -389,6 +404,8 @@ def main():
         write_pcap(a.file, list(strays()))
     elif a.command == "openings":
         write_pcap(a.file, list(openings(a.number)))
+    elif a.command == "forged":
+        write_pcap(a.file, list(forged(a.number)))
     elif a.command == "flood":
         write_pcap(a.file, list(flood(a.kind, a.number)))
     elif a.command == "heads":

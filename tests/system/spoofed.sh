@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A spoofer teaches nothing: 30 000 IKE_SA_INITs of ever other clients, none of which ever receives, leave no peer in peers.db, few
 # lines in log and event file, no more captures than may be, and a daemon of the same size; the next real client is learned as ever.
+# Nor do 1000 handshakes whose answers he writes himself.
 # slow
 # limit 400
 # shellcheck source=tests/lab/lab.sh
@@ -40,6 +41,13 @@ compare "captures kept of them: as many as may be" "$(find "$LAB_DIR/state" -nam
 # Idle 20 MiB, the ring 16, each of 30 000 handshakes 0.5 KiB and its timeline, the findings of 10 000 of them: with the
 # allocator's own some 95; what has no bound passes 128 soon.
 compare "KiB resident, the ring of captures among them" "$(resident)" -le 131072
+
+# Both sides' messages from where the clients are: none is an answer, no client shows itself.
+"$lab_source/packets.py" forged "$LAB_DIR/forged.pcap" 1000
+in_ns cli "$lab_source/packets.py" play "$LAB_DIR/forged.pcap" eth0 --rate 1000 --seconds 3 > /dev/null
+lab_wait 10 metric_reaches ikefrag_handshakes_in_progress -ge 500 || true
+compare "it saw the forged handshakes" "$(metric ikefrag_handshakes_in_progress)" -ge 500
+equal "peers known, forged answers or not" 2 "$(peers)"
 check "a real client afterwards" handshake v6
 lab_wait 5 peers_known -eq 4 || true
 equal "… and its server are learned" 4 "$(peers)"

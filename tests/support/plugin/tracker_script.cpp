@@ -13,6 +13,7 @@ MessageSeen seen(const Endpoint& source,
                  const ByteVector& message,
                  const Shown& shown) {
     MessageSeen result;
+    result.interface = shown.interface;
     result.source = source;
     result.destination = destination;
     result.message = Bytes(message).first(std::min(message.size(), shown.copy_bytes));

@@ -27,6 +27,7 @@ struct Shown {
     bool refused = false;
     Reason reason = Reason::none;
     std::size_t copy_bytes = 65'535; ///< the copy is cut here
+    std::uint32_t interface = 0;
 };
 
 /// Feeds a tracker by script: who sends what to whom, and when.

@@ -72,6 +72,17 @@ TEST_CASE("lessons: two uplinks may bring half a datagram each (PAN)", "[gate][l
     }
     script.expect(1, 2, Verdict::accept, Reason::none);
     CHECK(script.outcomes(DatagramOutcome::complete) == 1);
+    // Told is the one that brought something first.
+    REQUIRE(script.messages().size() == 1);
+    CHECK(script.messages()[0].interface == 1);
+    const auto whole = udp_packet(flow, sa_init_request(spi("0011223344556677")));
+    Packet packet;
+    packet.id.value = 3;
+    packet.bytes = whole;
+    packet.interface = 9;
+    script.feed(packet);
+    REQUIRE(script.messages().size() == 2);
+    CHECK(script.messages()[1].interface == 9);
 }
 
 TEST_CASE("lessons: keys chosen to meet in one place cost nothing (CVE-2003-0364)",

@@ -89,6 +89,70 @@ TEST_CASE("capability: COOKIE and INVALID_KE answers say nothing of the server",
     CHECK(server.notifies.at(17) == 1);
 }
 
+TEST_CASE("capability: nobody answers in a server's name from the clients' side", "[tracker]") {
+    // Who forges a client's request, the server's answer and the client's next one needs to receive
+    // nothing; all three come in where clients are, though the server is elsewhere.
+    constexpr std::uint32_t outside = 2;
+    constexpr std::uint32_t inside = 3;
+    struct Case {
+        std::string name;
+        std::uint32_t goes_out; ///< what comes for the server; 0: not seen going out
+        std::uint32_t answer_comes;
+        bool known_before; ///< by another client's handshake
+        bool counts;
+    };
+    const Case cases[] = {
+        {"from where the server is",         inside,  inside,  false, true },
+        {"from the clients' side",           inside,  outside, false, false},
+        {"one interface for all",            outside, outside, false, true },
+        {"the copy going out is late",       0,       outside, true,  false},
+        {"nothing was ever seen going out",  0,       outside, false, true },
+        {"the client is on the inside, too", inside,  inside,  true,  true },
+    };
+    for (const auto& c : cases) {
+        DYNAMIC_SECTION(c.name) {
+            TrackerScript script(with_server("203.0.113.5"));
+            const auto forged = spi("0011223344556600");
+            if (c.known_before) {
+                const Endpoint other{address("198.51.100.99"), 500};
+                const auto request = sa_init_request(initiator);
+                script.at(0ms).send(other, script.server, request, {.interface = outside});
+                script.at(1ms).send(
+                    other, script.server, request, {.leg = Leg::postrouting, .interface = inside});
+            }
+            const auto request = sa_init_request(forged);
+            script.at(1s).from_client(request, {.interface = outside});
+            if (c.goes_out != 0)
+                script.at(1001ms).from_client(request,
+                                              {.leg = Leg::postrouting, .interface = c.goes_out});
+            script.at(1002ms).from_server(sa_init_response(forged, responder),
+                                          {.interface = c.answer_comes});
+            script.at(1003ms).from_client(encrypted_message(forged, responder, {}),
+                                          {.interface = outside});
+            script.expire(3s);
+            const auto* peer = script.tracker.find_peer(script.client.address);
+            CHECK((peer != nullptr) == c.counts);
+            CHECK(script.tracker.proven_sources()->empty() != c.counts);
+        }
+    }
+}
+
+TEST_CASE("capability: nobody answers in the name of a server on this host", "[tracker]") {
+    TrackerScript script(with_server("203.0.113.5"));
+    constexpr std::uint32_t outside = 2;
+    const auto from_here = Shown{.leg = Leg::output, .interface = outside};
+    script.at(0ms).from_client(sa_init_request(initiator), {.interface = outside});
+    script.at(2ms).from_server(sa_init_response(initiator, responder), from_here);
+    script.expire(1s);
+    REQUIRE(script.handshake().init_answered);
+    const auto forged = spi("0011223344556600");
+    script.at(1s).from_client(sa_init_request(forged), {.interface = outside});
+    script.at(1001ms).from_server(sa_init_response(forged, responder), {.interface = outside});
+    script.at(1002ms).from_client(encrypted_message(forged, responder, {}), {.interface = outside});
+    script.expire(3s);
+    CHECK(script.tracker.find_peer(script.client.address) == nullptr);
+}
+
 TEST_CASE("capability: stored only when the client has shown that it receives", "[tracker]") {
     TrackerScript script;
     agree(script, {.windows = true}, {});
