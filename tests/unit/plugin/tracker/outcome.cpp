@@ -569,11 +569,19 @@ TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing
     };
     SECTION("after the real answer") {
         TrackerScript script;
+        std::uint32_t addresses = 1;
         agree(script);
         SECTION("with bytes of its own") {
             open(script, 5ms, sa_init_request(initiator, {.key_bytes = 64}));
         }
         SECTION("with the client's bytes") { open(script, 50ms, sa_init_request(initiator)); }
+        SECTION("behind a request of its own") {
+            script.at(4ms).send(stranger, script.server, client_request(37, 9));
+            open(script, 5ms, sa_init_request(initiator, {.key_bytes = 64}));
+            script.expire(60ms);
+            CHECK(script.handshake().messages[3].unasked);
+            addresses = 2;
+        }
         script.at(80ms).from_client(encrypted_message(initiator, responder, {}));
         script.at(82ms).from_server(server_answer(35, 1, 1400));
         script.at(90ms).from_client(client_request(36, 2));
@@ -581,7 +589,7 @@ TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing
         CHECK(handshake.outcome == Outcome::established);
         CHECK(handshake.responder_spi == responder);
         CHECK(handshake.client == script.client);
-        CHECK(handshake.client_addresses == 1);
+        CHECK(handshake.client_addresses == addresses);
         CHECK(handshake.retransmits == 0);
         CHECK(script.tracker.peer_count() == 2);
     }
@@ -594,7 +602,11 @@ TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing
         script.at(2s + 8ms).from_client(encrypted_message(initiator, responder, {}));
         script.at(2s + 9ms).from_server(server_answer(35, 1, 1400));
         script.at(2s + 20ms).from_client(client_request(36, 2));
-        CHECK(script.end().handshake().outcome == Outcome::established);
-        CHECK(script.handshake().client_addresses == 2);
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.outcome == Outcome::established);
+        CHECK(handshake.client_addresses == 2);
+        CHECK(handshake.client == stranger);
+        CHECK(handshake.offered.size() == 3);
+        CHECK(handshake.proven);
     }
 }
