@@ -24,8 +24,10 @@ constexpr std::uint8_t ike_followup_ke = 44;
 /// Lists that clients share, of vendor IDs and of transforms; with more, all are learnt anew.
 constexpr std::size_t max_shared_lists = 256;
 
-/// Whether `answer` goes back the way `request` came: to the address and port that asked, from
-/// the one that was asked — as seen here, or as our own NAT rewrote it.
+/// Whether an answer goes back the way `request` came: to the address and port that asked, from
+/// the one that was asked — as seen here, or as our own NAT rewrote it. Where the copy going out
+/// did not tell that, the configuration does: from where the server is inside. Its other addresses
+/// are not the one that was asked (RFC 7296 §2.11).
 bool goes_back(const MessageRecord& request,
                const Endpoint& source,
                const Endpoint& destination,
@@ -33,8 +35,12 @@ bool goes_back(const MessageRecord& request,
     const bool to_asker = destination == request.source || destination == request.left_source;
     if (!to_asker) return false;
     if (source == request.destination || source == request.left_destination) return true;
-    const auto server = policy.server_of(source.address);
-    return server && server == policy.server_of(request.destination.address);
+    const auto server = policy.server_of(request.destination.address);
+    if (!server || source.port != request.destination.port) return false;
+    const auto& inside = policy.servers[*server].inside;
+    return std::any_of(inside.begin(), inside.end(), [&source](const Prefix& prefix) {
+        return prefix.contains(source.address);
+    });
 }
 
 Fragmentation announced(std::uint8_t version, Notes notes, Fragmentation before) noexcept {
@@ -258,6 +264,11 @@ void Tracker::State::apply_response(std::uint32_t index, Sighting& sighting) {
     }
     asked.answer_part = true;
     if (!sighting.whole || sighting.item.seen.refused || sighting.repeat) return;
+    // Of two answers to one IKE_AUTH one is not the server's. What is in the clear anyone can have
+    // written: it gives way to what is not, and takes nothing back.
+    const bool gives_way =
+        entry.answer == Answer::refusal && sighting.facts.notes.has(Note::encrypted);
+    if (asked.answered && is_auth_exchange(header.exchange_type) && !gives_way) return;
     if (!asked.answered) reopen(index);
     asked.answered = true;
     if (sighting.from_initiator) return;
