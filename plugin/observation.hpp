@@ -67,8 +67,9 @@ struct IcmpSeen {
     Endpoint quoted_source;
     Endpoint quoted_destination;
     bool quoted_marked = false;
-    Bytes quoted_message;           ///< as many IKE bytes as were quoted, maybe none
-    std::uint32_t quoted_bytes = 0; ///< IP total length of the quoted packet
+    Bytes quoted_message;               ///< as many IKE bytes as were quoted, maybe none
+    std::uint32_t quoted_bytes = 0;     ///< IP total length of the quoted packet
+    std::uint16_t quoted_udp_bytes = 0; ///< its UDP Length field: of the whole datagram
 };
 
 /// ESP flowed between two addresses (in UDP or plain). The kernel shows one packet a pair and

@@ -70,4 +70,9 @@ struct Entry {
     }
 };
 
+/// The end that opened a handshake.
+[[nodiscard]] inline const Endpoint& opener_of(const Handshake& handshake) noexcept {
+    return handshake.client_is_initiator ? handshake.client : handshake.server;
+}
+
 } // namespace ikefrag

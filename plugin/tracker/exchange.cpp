@@ -24,8 +24,10 @@ constexpr std::uint8_t ike_followup_ke = 44;
 /// Lists that clients share, of vendor IDs and of transforms; with more, all are learnt anew.
 constexpr std::size_t max_shared_lists = 256;
 
-/// Whether `answer` goes back the way `request` came: to the address and port that asked, from
-/// the one that was asked — as seen here, or as our own NAT rewrote it.
+/// Whether an answer goes back the way `request` came: to the address and port that asked, from
+/// the one that was asked — as seen here, or as our own NAT rewrote it. Where the copy going out
+/// did not tell that, the configuration does: from where the server is inside. Its other addresses
+/// are not the one that was asked (RFC 7296 §2.11).
 bool goes_back(const MessageRecord& request,
                const Endpoint& source,
                const Endpoint& destination,
@@ -33,8 +35,12 @@ bool goes_back(const MessageRecord& request,
     const bool to_asker = destination == request.source || destination == request.left_source;
     if (!to_asker) return false;
     if (source == request.destination || source == request.left_destination) return true;
-    const auto server = policy.server_of(source.address);
-    return server && server == policy.server_of(request.destination.address);
+    const auto server = policy.server_of(request.destination.address);
+    if (!server || source.port != request.destination.port) return false;
+    const auto& inside = policy.servers[*server].inside;
+    return std::any_of(inside.begin(), inside.end(), [&source](const Prefix& prefix) {
+        return prefix.contains(source.address);
+    });
 }
 
 /// Whether an answer came in where its request had come in, though the request goes out elsewhere:
@@ -50,16 +56,37 @@ bool is_from_askers_side(const MessageRecord& request,
     return goes_out != 0 && goes_out != request.interface;
 }
 
-Fragmentation announced(const Sighting& sighting, Fragmentation before) noexcept {
-    const auto& notes = sighting.facts.notes;
+Fragmentation announced(std::uint8_t version, Notes notes, Fragmentation before) noexcept {
     const bool vendor = notes.has(Note::v1_fragmentation_vid);
-    if (sighting.facts.header.major == 1) {
+    if (version == 1) {
         if (vendor) return Fragmentation::v1;
         return before == Fragmentation::unknown ? Fragmentation::none : before;
     }
     if (notes.has(Note::fragmentation_supported)) return Fragmentation::ike;
-    if (vendor) return Fragmentation::cisco;
-    return sighting.facts.cut ? before : Fragmentation::none;
+    return vendor ? Fragmentation::cisco : Fragmentation::none;
+}
+
+Fragmentation announced(const Sighting& sighting, Fragmentation before) noexcept {
+    const auto& facts = sighting.facts;
+    const auto says = announced(facts.header.major, facts.notes, before);
+    const bool rest_unknown = facts.cut && facts.header.major == 2;
+    return rest_unknown && says == Fragmentation::none ? before : says;
+}
+
+/// Its client was the server, its server the client.
+void turn_round(Handshake& handshake) {
+    handshake.client_is_initiator = !handshake.client_is_initiator;
+    std::swap(handshake.client, handshake.server);
+    std::swap(handshake.client_side, handshake.server_side);
+    std::swap(handshake.path_mtu_bytes[0], handshake.path_mtu_bytes[1]);
+    const auto turn = [](auto& list) {
+        for (auto& one : list)
+            one.direction =
+                one.direction == Direction::to_server ? Direction::to_peer : Direction::to_server;
+    };
+    turn(handshake.messages);
+    turn(handshake.sets);
+    turn(handshake.icmp);
 }
 
 } // namespace
@@ -73,7 +100,13 @@ void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
         sighting.unasked = true;
         return;
     }
-    if (sighting.role == Role::response) sighting.unasked = !answers_request(entry, sighting);
+    if (sighting.role == Role::response) {
+        // IKEv1's responder may begin an exchange of its own in an SA we did not see being made.
+        const bool may_begin =
+            is_v1 && entry.handshake.mid_stream && entry.handshake.messages.empty();
+        sighting.answered = find_answered(entry, sighting);
+        sighting.unasked = sighting.answered == nullptr && !may_begin;
+    }
     if (sighting.transport == Transport::skf || sighting.transport == Transport::v1 ||
         sighting.transport == Transport::cisco)
         follow_fragment(entry, sighting, sighting.repeat);
@@ -94,19 +127,20 @@ void Tracker::State::apply(std::uint32_t index, Sighting& sighting) {
     }
 }
 
-/// Whether somebody else opens with this handshake's SPI. Once a real answer came, its client has
-/// no reason to begin anew from another address; whoever saw the SPI on the way may, and the server
-/// answers him.
+/// Whether somebody else opens with this handshake's SPI. Once a real answer came, its client (who
+/// got it: settle_ends) has no reason to begin anew from another address; whoever saw the SPI on
+/// the way may, and the server answers him.
 bool Tracker::State::is_stranger_opening(const Entry& entry,
                                          const IkeHeader& header,
-                                         const IpAddress& source) const {
+                                         const IpAddress& source) {
     const bool opens = is_opening_exchange(header.major, header.exchange_type) &&
                        (header.major == 2 ? !header.is_response() : is_zero(header.responder_spi));
-    return opens && entry.handshake.init_answered && source != entry.handshake.client.address &&
-           static_cast<std::uint32_t>(keys.of(source)) != entry.client_address;
+    return opens && entry.handshake.init_answered && source != entry.handshake.client.address;
 }
 
-bool Tracker::State::answers_request(const Entry& entry, const Sighting& sighting) const {
+/// The message that a response answers; null: none that we saw.
+const MessageRecord* Tracker::State::find_answered(const Entry& entry,
+                                                   const Sighting& sighting) const {
     const auto& messages = entry.handshake.messages;
     const auto& seen = sighting.item.seen;
     const auto exchange = sighting.exchange();
@@ -119,11 +153,56 @@ bool Tracker::State::answers_request(const Entry& entry, const Sighting& sightin
         if (!is_v1 && (record->exchange != exchange || record->role != Role::request)) continue;
         if (record->source.port == 0) continue;
         if (goes_back(*record, seen.source, seen.destination, *policy))
-            return !is_from_askers_side(*record, sighting, server_interface);
-        if (is_v1) return false;
+            return is_from_askers_side(*record, sighting, server_interface) ? nullptr : &*record;
+        if (is_v1) return nullptr;
     }
-    // IKEv1's responder may begin an exchange of its own in an SA we did not see being made.
-    return is_v1 && entry.handshake.mid_stream && messages.empty();
+    return nullptr;
+}
+
+/// Before the first real answer anyone may use an SPI, from any address he likes: a handshake's
+/// ends are the one that was answered and the one it asked, whoever was seen first. What the other
+/// said of itself is not theirs.
+///
+/// In:      sighting: that answer, which has a message it answers; told anew whose it is
+void Tracker::State::settle_ends(std::uint32_t index, Sighting& sighting) {
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    const auto& request = *sighting.answered;
+    const bool from_server = policy->server_of(request.source.address).has_value();
+    const bool to_server = policy->server_of(request.destination.address).has_value();
+    const bool by_client = to_server || !from_server;
+    if (handshake.version == 2 && by_client != handshake.client_is_initiator) {
+        turn_round(handshake);
+        sighting.from_client = !sighting.from_client;
+    }
+    auto& asker = handshake.client_is_initiator ? handshake.client : handshake.server;
+    auto& asked = handshake.client_is_initiator ? handshake.server : handshake.client;
+    if (asker.address == request.source.address && asked.address == request.destination.address)
+        return;
+    const bool same_said = std::any_of(
+        handshake.messages.begin(), handshake.messages.end(), [&](const MessageRecord& record) {
+            return record.digest == request.digest && record.source.address == asker.address;
+        });
+    if (!same_said) {
+        auto& side = handshake.client_is_initiator ? handshake.client_side : handshake.server_side;
+        side = {};
+        side.fragmentation = announced(handshake.version, request.notes, Fragmentation::unknown);
+        side.intermediate_supported = request.notes.has(Note::intermediate_supported);
+        handshake.offered = {};
+        handshake.offered_truncated = false;
+    }
+    asker = request.source;
+    asked = request.destination;
+    const auto& answerer = sighting.item.seen.source.address;
+    handshake.server_inside.reset();
+    if (handshake.client_is_initiator && answerer != asked.address)
+        handshake.server_inside = answerer;
+    const bool running = entry.running_now;
+    if (running) count_stage(entry, false);
+    handshake.server_index = policy->server_of(handshake.server.address);
+    if (running) count_stage(entry, true);
+    entry.client_address = static_cast<std::uint32_t>(keys.of(handshake.client.address));
+    handshakes.move_pair(index, keys.of_pair(asker.address, asked.address));
 }
 
 void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting) {
@@ -152,13 +231,15 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
     }
     asked.complete = asked.complete || (sighting.whole && !sighting.item.seen.refused);
     if (!is_opening) choose_answer(entry, header);
+    const auto& source = sighting.item.seen.source.address;
     if (is_opening) {
-        if (!sighting.repeat && sighting.from_initiator) learn_side(entry, sighting);
+        const bool by_asker = source == opener_of(handshake).address;
+        if (!sighting.repeat && sighting.from_initiator && by_asker) learn_side(entry, sighting);
         return;
     }
     if (sighting.from_client && handshake.init_answered &&
         header.responder_spi == handshake.responder_spi)
-        prove(index, sighting.time);
+        prove(index, source, sighting.time);
     if (is_auth_exchange(header.exchange_type)) {
         if (entry.first_auth_id == 0) entry.first_auth_id = header.message_id;
         set_stage(entry, header.message_id > entry.first_auth_id ? Stage::eap : Stage::auth);
@@ -189,7 +270,7 @@ std::uint32_t Tracker::State::short_hash(const Spi& spi) const {
     return static_cast<std::uint32_t>(keys.of(spi, 2));
 }
 
-void Tracker::State::apply_response(std::uint32_t index, const Sighting& sighting) {
+void Tracker::State::apply_response(std::uint32_t index, Sighting& sighting) {
     auto& entry = handshakes.at(index);
     const auto& header = sighting.facts.header;
     auto& asked = entry.asked[sighting.from_initiator ? 1 : 0];
@@ -201,12 +282,17 @@ void Tracker::State::apply_response(std::uint32_t index, const Sighting& sightin
     }
     asked.answer_part = true;
     if (!sighting.whole || sighting.item.seen.refused || sighting.repeat) return;
+    // Of two answers to one IKE_AUTH one is not the server's. What is in the clear anyone can have
+    // written: it gives way to what is not, and takes nothing back.
+    const bool gives_way =
+        entry.answer == Answer::refusal && sighting.facts.notes.has(Note::encrypted);
+    if (asked.answered && is_auth_exchange(header.exchange_type) && !gives_way) return;
     if (!asked.answered) reopen(index);
     asked.answered = true;
     if (sighting.from_initiator) return;
     entry.tail_pending = false;
     if (is_opening_exchange(2, header.exchange_type)) {
-        take_init_answer(entry, sighting);
+        take_init_answer(index, sighting);
     } else if (is_auth_exchange(header.exchange_type)) {
         take_auth_answer(entry, sighting);
     } else if (header.exchange_type == create_child_sa) {
@@ -216,7 +302,7 @@ void Tracker::State::apply_response(std::uint32_t index, const Sighting& sightin
 
 /// The answer whose absence was doubted was only recorded behind the request that presupposes it:
 /// two points of capture, two clocks.
-void Tracker::State::take_late_answer(std::uint32_t index, const Sighting& sighting) {
+void Tracker::State::take_late_answer(std::uint32_t index, Sighting& sighting) {
     auto& entry = handshakes.at(index);
     auto& handshake = entry.handshake;
     const bool complete = sighting.whole && !sighting.item.seen.refused && !sighting.repeat;
@@ -237,7 +323,7 @@ void Tracker::State::take_late_answer(std::uint32_t index, const Sighting& sight
     // The latest request still waits for its own.
     const auto answer = entry.answer;
     if (is_opening_exchange(2, sighting.facts.header.exchange_type)) {
-        take_init_answer(entry, sighting);
+        take_init_answer(index, sighting);
     } else if (is_auth_exchange(sighting.facts.header.exchange_type)) {
         take_auth_answer(entry, sighting);
         entry.after_answer = true;
@@ -247,8 +333,10 @@ void Tracker::State::take_late_answer(std::uint32_t index, const Sighting& sight
 
 /// Only an answer with SA, KE and Nonce (on resumption: Nonce) tells what the server can do;
 /// COOKIE, INVALID_KE_PAYLOAD and their like do not (DIAGNOSES D01). Of several the first stands
-/// until the client takes another (choose_answer), of which only the latest is kept.
-void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
+/// until the client takes another (choose_answer), of which only the latest is kept; one to another
+/// address is not for the client to take.
+void Tracker::State::take_init_answer(std::uint32_t index, Sighting& sighting) {
+    auto& entry = handshakes.at(index);
     const auto& notes = sighting.facts.notes;
     auto& handshake = entry.handshake;
     const bool is_real =
@@ -260,11 +348,13 @@ void Tracker::State::take_init_answer(Entry& entry, const Sighting& sighting) {
         handshake.half_view = false;
         const auto& spi = sighting.facts.header.responder_spi;
         if (handshake.init_answered && spi != handshake.responder_spi) {
+            if (sighting.answered->source.address != opener_of(handshake).address) return;
             entry.other_spi = short_hash(spi);
             entry.other_fragmentation = announced(sighting, Fragmentation::unknown);
             entry.other_intermediate = notes.has(Note::intermediate_supported);
             return;
         }
+        if (!handshake.init_answered) settle_ends(index, sighting);
         handshake.init_answered = true;
         handshake.responder_spi = spi;
         learn_side(entry, sighting);
@@ -384,7 +474,7 @@ SharedList<Transform> Tracker::State::transform_list(const OpeningFacts& opening
 
 // IKEv1 -----------------------------------------------------------------------------------------
 
-void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
+void Tracker::State::apply_v1(std::uint32_t index, Sighting& sighting) {
     auto& entry = handshakes.at(index);
     auto& handshake = entry.handshake;
     const auto& header = sighting.facts.header;
@@ -410,7 +500,7 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
     }
     if (sighting.from_client && handshake.client_is_initiator && handshake.init_answered &&
         header.responder_spi == handshake.responder_spi)
-        prove(index, sighting.time);
+        prove(index, sighting.item.seen.source.address, sighting.time);
     auto& asked = entry.asked[0];
     if (!sighting.whole) {
         if (!sighting.from_initiator)
@@ -423,7 +513,13 @@ void Tracker::State::apply_v1(std::uint32_t index, const Sighting& sighting) {
     reopen(index);
     auto& count = entry.v1_messages[sighting.from_initiator ? 0 : 1];
     if (count < 255) ++count;
-    learn_side(entry, sighting);
+    if (!sighting.from_initiator && !handshake.init_answered && sighting.answered != nullptr) {
+        settle_ends(index, sighting);
+        handshake.responder_spi = header.responder_spi;
+    }
+    if (!sighting.from_initiator ||
+        sighting.item.seen.source.address == opener_of(handshake).address)
+        learn_side(entry, sighting);
     if (sighting.from_initiator) {
         if (!is_zero(header.responder_spi)) doubt_view(entry, asked, sighting.time);
         asked = {.message_id = header.message_id,

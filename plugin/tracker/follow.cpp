@@ -121,7 +121,15 @@ void Tracker::State::follow_message(const MessageItem& item, TimePoint time, Leg
     sighting.transport = transport_of(item);
 
     auto* repeated = find_repeat(handshake, sighting);
-    if (repeated != nullptr &&
+    // A capture may have a packet before and behind a NAT, a daemon is shown it before alone: the
+    // bytes of another client are its own.
+    const auto client_end = [&](const Endpoint& from, const Endpoint& to) {
+        return (sighting.from_client ? from : to).address;
+    };
+    const bool of_another =
+        repeated != nullptr && live_since &&
+        client_end(source, destination) != client_end(repeated->source, repeated->destination);
+    if (repeated != nullptr && !of_another &&
         time - std::max(repeated->time, repeated->left_time.value_or(repeated->time)) <
             doubled_within) {
         const bool rewritten = repeated->source != source || repeated->destination != destination;

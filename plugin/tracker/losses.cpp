@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/tracker/state.hpp"
+#include "plugin/wire/udp.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -38,11 +39,23 @@ bool is_absurd(const IcmpSeen& seen) noexcept {
                                                 : seen.mtu < lowest_mtu_v6;
 }
 
-/// The message of the timeline whose addresses and ports an ICMP error quotes, or null.
-const MessageRecord* find_quoted_message(const Handshake& handshake, const IcmpSeen& seen) {
+/// Whether a UDP Length field, which stays the same however a path cuts the datagram, is that of a
+/// message. Of one that was lost it is not kept whether the marker stood before it.
+bool has_udp_length(const MessageRecord& record, std::uint32_t udp_bytes) noexcept {
+    const auto plain = UdpHeader::size_bytes + record.message_bytes;
+    const bool maybe_marked = record.marked || !record.complete;
+    return (udp_bytes == plain && !record.marked) ||
+           (udp_bytes == plain + marker_bytes && maybe_marked);
+}
+
+/// The message of the timeline whose addresses and ports an ICMP error quotes, or null. Where it
+/// quotes no SPI the length must be the message's too: addresses and ports anyone can guess.
+const MessageRecord* find_quoted_message(const Handshake& handshake, const IcmpItem& item) {
     const auto& messages = handshake.messages;
+    const auto& seen = item.seen;
     const auto found =
-        std::find_if(messages.rbegin(), messages.rend(), [&seen](const MessageRecord& record) {
+        std::find_if(messages.rbegin(), messages.rend(), [&](const MessageRecord& record) {
+            if (!item.quoted_spi && !has_udp_length(record, seen.quoted_udp_bytes)) return false;
             const bool as_seen = record.source == seen.quoted_source &&
                                  record.destination == seen.quoted_destination;
             const auto& left_source = record.left_source.value_or(record.source);
@@ -51,6 +64,11 @@ const MessageRecord* find_quoted_message(const Handshake& handshake, const IcmpS
                                left_destination == seen.quoted_destination);
         });
     return found == messages.rend() ? nullptr : &*found;
+}
+
+/// In progress, or ended and not silent for longer than one in progress may be.
+bool is_live(const Handshake& handshake, TimePoint time) noexcept {
+    return !handshake.ended || time - handshake.last_time <= idle_end;
 }
 
 TimePoint came_at(const DatagramLost& lost, TimePoint told) noexcept {
@@ -224,7 +242,7 @@ void Tracker::State::apply_lost_request(std::uint32_t index,
     if (is_auth_exchange(header.exchange_type)) set_stage(entry, Stage::auth);
     if (record.direction == Direction::to_server && handshake.init_answered &&
         header.responder_spi == handshake.responder_spi)
-        prove(index, time);
+        prove(index, record.source.address, time);
 }
 
 // ICMP ------------------------------------------------------------------------------------------
@@ -233,7 +251,8 @@ std::uint32_t Tracker::State::find_quoted(const IcmpItem& item, TimePoint time) 
     const auto& seen = item.seen;
     if (item.quoted_spi) {
         for (const auto version : {std::uint8_t{2}, std::uint8_t{1}})
-            if (const auto index = handshakes.find(*item.quoted_spi, version); index != no_index)
+            if (const auto index = handshakes.find(*item.quoted_spi, version);
+                index != no_index && is_live(handshakes.at(index).handshake, time))
                 return index;
         return no_index;
     }
@@ -241,15 +260,15 @@ std::uint32_t Tracker::State::find_quoted(const IcmpItem& item, TimePoint time) 
         keys.of_pair(seen.quoted_source.address, seen.quoted_destination.address));
     for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
         const auto& handshake = handshakes.at(index).handshake;
-        const bool is_live = !handshake.ended || time - handshake.last_time <= idle_end;
-        if (is_live && find_quoted_message(handshake, seen) != nullptr) return index;
+        if (is_live(handshake, time) && find_quoted_message(handshake, item) != nullptr)
+            return index;
         index = handshakes.at(index).same_pair.after;
     }
     return no_index;
 }
 
-/// Believed only if it quotes what we saw: the SPI, or where it quotes less, the ports of a
-/// handshake in progress, or established and not silent for longer than one in progress may be.
+/// Believed only if it quotes what we saw of a live handshake: the SPI, or where it quotes less,
+/// the ports and the length of one of its messages.
 void Tracker::State::follow_icmp(const IcmpItem& item, TimePoint time) {
     const auto& seen = item.seen;
     const auto kind = kind_of(seen);
@@ -259,7 +278,7 @@ void Tracker::State::follow_icmp(const IcmpItem& item, TimePoint time) {
     const auto index = find_quoted(item, time);
     if (index == no_index) return;
     auto& entry = handshakes.at(index);
-    const auto* quoted = find_quoted_message(entry.handshake, seen);
+    const auto* quoted = find_quoted_message(entry.handshake, item);
     if (quoted == nullptr) return;
     if (kind == IcmpKind::frag_needed && is_absurd(seen)) return;
     auto& records = entry.handshake.icmp;

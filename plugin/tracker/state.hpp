@@ -34,7 +34,8 @@ struct Sighting {
     bool from_initiator = true;
     Role role = Role::request;
     Transport transport = Transport::whole;
-    bool repeat = false;  ///< these bytes were seen before
+    const MessageRecord* answered = nullptr; ///< what a response answers
+    bool repeat = false;                     ///< these bytes were seen before
     bool whole = true;    ///< makes its message complete: not a piece, or the last one
     bool unasked = false; ///< an answer, or a stranger's opening, that does not count
 
@@ -130,18 +131,20 @@ private:
     // exchange.cpp
     void apply(std::uint32_t index, Sighting& sighting);
     void apply_request(std::uint32_t index, const Sighting& sighting);
-    void apply_response(std::uint32_t index, const Sighting& sighting);
-    void apply_v1(std::uint32_t index, const Sighting& sighting);
+    void apply_response(std::uint32_t index, Sighting& sighting);
+    void apply_v1(std::uint32_t index, Sighting& sighting);
     void apply_v1_informational(std::uint32_t index, const Sighting& sighting);
     void choose_answer(Entry& entry, const IkeHeader& header);
     [[nodiscard]] std::uint32_t short_hash(const Spi& spi) const;
-    [[nodiscard]] bool
-    is_stranger_opening(const Entry& entry, const IkeHeader& header, const IpAddress& source) const;
-    void take_late_answer(std::uint32_t index, const Sighting& sighting);
-    void take_init_answer(Entry& entry, const Sighting& sighting);
+    [[nodiscard]] static bool
+    is_stranger_opening(const Entry& entry, const IkeHeader& header, const IpAddress& source);
+    void take_late_answer(std::uint32_t index, Sighting& sighting);
+    void take_init_answer(std::uint32_t index, Sighting& sighting);
+    void settle_ends(std::uint32_t index, Sighting& sighting);
     static void take_auth_answer(Entry& entry, const Sighting& sighting);
     void look_for_evidence(std::uint32_t index, const Sighting& sighting);
-    [[nodiscard]] bool answers_request(const Entry& entry, const Sighting& sighting) const;
+    [[nodiscard]] const MessageRecord* find_answered(const Entry& entry,
+                                                     const Sighting& sighting) const;
     void learn_side(Entry& entry, const Sighting& sighting);
     [[nodiscard]] VendorList vendor_list(const OpeningFacts& opening);
     [[nodiscard]] SharedList<Transform> transform_list(const OpeningFacts& opening);
@@ -160,7 +163,8 @@ private:
     [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item, TimePoint time) const;
 
     // learn.cpp
-    void prove(std::uint32_t index, TimePoint time);
+    void prove(std::uint32_t index, const IpAddress& source, TimePoint time);
+    [[nodiscard]] static bool shows_itself(const Handshake& handshake, const IpAddress& source);
     void store_peer(const Entry& entry, PeerRole role, TimePoint time);
     [[nodiscard]] std::string server_name(std::optional<std::size_t> index) const;
     [[nodiscard]] std::optional<std::size_t> server_of(const Peer& peer) const;

@@ -55,6 +55,7 @@ std::optional<IcmpSeen> parse_icmp_quote(const Ports& ports, const IpPacket& pac
     icmp.quoted_message =
         body.subspan(icmp.quoted_marked ? std::min<std::size_t>(marker_bytes, body.size()) : 0);
     icmp.quoted_bytes = quoted->total_bytes;
+    icmp.quoted_udp_bytes = udp->length;
     return icmp;
 }
 

@@ -42,6 +42,7 @@ IcmpSeen quote(const TrackerScript& script, Bytes message) {
     seen.quoted_destination = script.server;
     seen.quoted_message = message;
     seen.quoted_bytes = 1500;
+    seen.quoted_udp_bytes = 1408;
     return seen;
 }
 
@@ -250,6 +251,12 @@ TEST_CASE("ICMP: believed if it quotes what we saw", "[tracker]") {
     const Case cases[] = {
         {"with the SPI",                         [](IcmpSeen&) {},                           1, 1400},
         {"with the ports alone",                 [](IcmpSeen& i) { i.quoted_message = {}; }, 1, 1400},
+        {"the ports, but no message is so long",
+         [](IcmpSeen& i) {
+             i.quoted_message = {};
+             i.quoted_udp_bytes = 1412;
+         },                                                                                  0,
+         0                                                                                          },
         {"another client port",
          [](IcmpSeen& i) {
              i.quoted_message = {};
@@ -305,32 +312,66 @@ TEST_CASE("ICMP: believed if it quotes what we saw", "[tracker]") {
     }
 }
 
-TEST_CASE("ICMP: the ports alone tell as long as the flow lives, established or not", "[tracker]") {
+TEST_CASE("ICMP: believed as long as the flow lives, established or not", "[tracker]") {
     struct Case {
         std::string name;
         Duration at;
+        bool spi;
         std::size_t records;
     };
     const Case cases[] = {
-        {"4 s after",      5s,        1},
-        {"60 s after",     61s,       1},
-        {"more than 60 s", 61s + 1ms, 0},
+        {"4 s after",                    5s,        false, 1},
+        {"60 s after",                   61s,       false, 1},
+        {"more than 60 s",               61s + 1ms, false, 0},
+        {"60 s after, with the SPI",     61s,       true,  1},
+        {"more than 60 s, with the SPI", 61s + 1ms, true,  0},
     };
     for (const auto& c : cases) {
         DYNAMIC_SECTION(c.name) {
             TrackerScript script;
             agree(script);
-            script.at(10ms).from_client(encrypted_message(initiator, responder, {.bytes = 1400}));
+            const auto auth = encrypted_message(initiator, responder, {.bytes = 1400});
+            script.at(10ms).from_client(auth);
             script.at(12ms).from_server(encrypted_message(
                 initiator, responder, {.response = true, .from_initiator = false, .bytes = 1400}));
             script.at(1s).from_client(
                 encrypted_message(initiator, responder, {.exchange = 36, .id = 2, .bytes = 200}));
-            script.at(c.at).icmp(quote(script, {}));
+            script.at(c.at).icmp(quote(script, c.spi ? Bytes(auth).first(28) : Bytes{}));
             const auto handshake = script.end().handshake();
             CHECK(handshake.outcome == Outcome::established);
             CHECK(handshake.icmp.size() == c.records);
         }
     }
+}
+
+TEST_CASE("ICMP: the ports alone need the length of one of the flow's messages", "[tracker]") {
+    TrackerScript script;
+    agree(script);
+    auto seen = quote(script, {});
+    const auto auth = encrypted_message(initiator, responder, {.bytes = 4000});
+    SECTION("behind the marker, of all IP fragments") {
+        script.float_ports();
+        script.at(10ms).from_client(auth, {.ip_fragments = 3});
+        seen.quoted_udp_bytes = 4012;
+    }
+    SECTION("of which only the first came here") {
+        script.at(10ms).lost(first_only(script, auth));
+        seen.quoted_udp_bytes = 4008;
+    }
+    SECTION("of which only the first came here, behind the marker") {
+        script.float_ports();
+        script.at(10ms).lost(first_only(script, auth));
+        seen.quoted_udp_bytes = 4012;
+    }
+    seen.quoted_source = script.client;
+    seen.quoted_destination = script.server;
+    script.at(20ms).icmp(seen);
+    for (const int off : {-4, 4, 8}) {
+        auto forged = seen;
+        forged.quoted_udp_bytes = static_cast<std::uint16_t>(4008 + off * 3);
+        script.at(21ms).icmp(forged);
+    }
+    CHECK(script.end().handshake().icmp.size() == 1);
 }
 
 TEST_CASE("ICMP: IPv6's own types and lowest MTU", "[tracker]") {

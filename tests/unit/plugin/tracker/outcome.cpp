@@ -63,6 +63,25 @@ ByteVector resume_refusal() {
     return answer.spis(initiator).response().notify(16412).build();
 }
 
+/// A server with two addresses and one behind our DNAT.
+PolicyPointer two_addresses() {
+    Policy policy;
+    Server server;
+    server.name = "vpn1";
+    for (const auto* text : {"203.0.113.5", "203.0.113.6"})
+        server.addresses.push_back({address(text), 32});
+    server.inside = {
+        {address("10.0.0.5"), 32}
+    };
+    policy.servers.push_back(server);
+    return std::make_shared<const Policy>(policy);
+}
+
+ByteVector clear_auth_error(std::uint16_t error) {
+    auto answer = IkeBuilder::v2(35);
+    return answer.spis(initiator, responder).id(1).response().notify(error).build();
+}
+
 struct Case {
     std::string name;
     void (*play)(TrackerScript&);
@@ -210,6 +229,26 @@ TEST_CASE("outcome: what follows IKE_AUTH", "[tracker]") {
              s.at(22ms).from_server(server_answer(36, 2, 208));
          },                                                                                                         Outcome::established,
          Basis::later_exchange                                                                                                                           },
+        {"a clear-text error after the answer is told, not acted on",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(11ms).from_server(clear_auth_error(24));
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
+        {"nor does a short answer after it refuse",
+         [](TrackerScript& s) {
+             authenticate(s);
+             s.at(11ms).from_server(server_answer(35, 1, 100));
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
+        {"a clear-text error, then the answer",
+         [](TrackerScript& s) {
+             agree(s);
+             s.at(8ms).from_client(encrypted_message(initiator, responder, {}));
+             s.at(9ms).from_server(clear_auth_error(24));
+             s.at(10ms).from_server(server_answer(35, 1, 1400));
+         },                                                                                                         Outcome::unknown,
+         Basis::answered                                                                                                                                 },
         {"EAP: the last answer counts",
          [](TrackerScript& s) {
              authenticate(s);
@@ -430,6 +469,30 @@ TEST_CASE("outcome: answers that do not count", "[tracker]") {
                  {s.server.address, 501}, s.client, sa_init_response(initiator, responder));
          }, Outcome::failed,
          Basis::unanswered},
+        {"from another port of a configured server",
+         [](TrackerScript& s) {
+             s.tracker.set_policy(two_addresses());
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).send(
+                 {s.server.address, 501}, s.client, sa_init_response(initiator, responder));
+         }, Outcome::failed,
+         Basis::unanswered},
+        {"from another port of where a configured server is inside",
+         [](TrackerScript& s) {
+             s.tracker.set_policy(two_addresses());
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).send(
+                 {address("10.0.0.5"), 501}, s.client, sa_init_response(initiator, responder));
+         }, Outcome::failed,
+         Basis::unanswered},
+        {"from another address of a configured server",
+         [](TrackerScript& s) {
+             s.tracker.set_policy(two_addresses());
+             s.at(0ms).from_client(sa_init_request(initiator));
+             s.at(2ms).send(
+                 {address("203.0.113.6"), 500}, s.client, sa_init_response(initiator, responder));
+         }, Outcome::failed,
+         Basis::unanswered},
         {"to another port",
          [](TrackerScript& s) {
              s.at(0ms).from_client(sa_init_request(initiator));
@@ -559,6 +622,16 @@ TEST_CASE("two real answers to IKE_SA_INIT: the client's next request tells whic
         }
 }
 
+TEST_CASE("a further answer to an answered IKE_AUTH is in the timeline", "[tracker]") {
+    TrackerScript script;
+    authenticate(script);
+    script.at(11ms).from_server(clear_auth_error(24));
+    const auto handshake = script.end().handshake();
+    REQUIRE(handshake.messages.size() == 5);
+    CHECK(handshake.messages[4].error_notify == 24);
+    CHECK(handshake.auth_answered == script_start + 10ms);
+}
+
 TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing over",
           "[tracker]") {
     const auto theirs = spi("8899aabbccddee55");
@@ -569,11 +642,19 @@ TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing
     };
     SECTION("after the real answer") {
         TrackerScript script;
+        std::uint32_t addresses = 1;
         agree(script);
         SECTION("with bytes of its own") {
             open(script, 5ms, sa_init_request(initiator, {.key_bytes = 64}));
         }
         SECTION("with the client's bytes") { open(script, 50ms, sa_init_request(initiator)); }
+        SECTION("behind a request of its own") {
+            script.at(4ms).send(stranger, script.server, client_request(37, 9));
+            open(script, 5ms, sa_init_request(initiator, {.key_bytes = 64}));
+            script.expire(60ms);
+            CHECK(script.handshake().messages[3].unasked);
+            addresses = 2;
+        }
         script.at(80ms).from_client(encrypted_message(initiator, responder, {}));
         script.at(82ms).from_server(server_answer(35, 1, 1400));
         script.at(90ms).from_client(client_request(36, 2));
@@ -581,7 +662,7 @@ TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing
         CHECK(handshake.outcome == Outcome::established);
         CHECK(handshake.responder_spi == responder);
         CHECK(handshake.client == script.client);
-        CHECK(handshake.client_addresses == 1);
+        CHECK(handshake.client_addresses == addresses);
         CHECK(handshake.retransmits == 0);
         CHECK(script.tracker.peer_count() == 2);
     }
@@ -594,7 +675,11 @@ TEST_CASE("an opening of a stranger with a running handshake's SPI takes nothing
         script.at(2s + 8ms).from_client(encrypted_message(initiator, responder, {}));
         script.at(2s + 9ms).from_server(server_answer(35, 1, 1400));
         script.at(2s + 20ms).from_client(client_request(36, 2));
-        CHECK(script.end().handshake().outcome == Outcome::established);
-        CHECK(script.handshake().client_addresses == 2);
+        const auto handshake = script.end().handshake();
+        CHECK(handshake.outcome == Outcome::established);
+        CHECK(handshake.client_addresses == 2);
+        CHECK(handshake.client == stranger);
+        CHECK(handshake.offered.size() == 3);
+        CHECK(handshake.proven);
     }
 }

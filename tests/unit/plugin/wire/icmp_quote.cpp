@@ -51,6 +51,7 @@ TEST_CASE("ICMP: 'fragmentation needed' tells MTU, ends and message", "[wire]") 
     CHECK(seen->quoted_source.port == 4500);
     CHECK(seen->quoted_marked);
     CHECK(seen->quoted_bytes == 20 + 8 + 4 + 1400);
+    CHECK(seen->quoted_udp_bytes == 8 + 4 + 1400);
     CHECK(Buffer(seen->quoted_message.begin(), seen->quoted_message.begin() + 8) ==
           Buffer(quoted.begin() + 32, quoted.begin() + 40));
 }
