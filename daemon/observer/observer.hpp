@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/kernel/log_reader.hpp"
+#include "daemon/observer/causes.hpp"
 #include "daemon/observer/totals.hpp"
 #include "plugin/gate.hpp"
 #include "plugin/policy.hpp"
@@ -12,7 +13,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace boost::asio {
@@ -108,8 +108,7 @@ private:
     GateOutput output_;
     std::unique_ptr<Sources> sources_;
     std::shared_ptr<const std::vector<IpAddress>> proven_;
-    /// The failure that explains a handshake still in progress, by handshake number.
-    std::unordered_map<std::uint64_t, Finding> causes_;
+    Causes causes_;
     std::uint64_t observations_lost_ = 0; ///< told to the tracker so far
     ObserverCounters counters_;
     FailedHandshakes failed_;
