@@ -132,7 +132,7 @@ void Observer::watch_workers() {
         };
         wait(wait);
     }
-    if (proven_) pool_.set_proven_sources(proven_);
+    if (proven_.latest()) pool_.set_proven_sources(proven_.latest());
 }
 
 void Observer::leave_workers() {
@@ -178,10 +178,9 @@ void Observer::catch_up() {
     tracker_.expire(read_until);
     take_events();
     recorder_.expire(now);
-    if (auto proven = tracker_.proven_sources(); proven != proven_) {
-        proven_ = std::move(proven);
-        pool_.set_proven_sources(proven_);
-        gate_.set_proven_sources(proven_);
+    if (const auto proven = proven_.next(tracker_, now)) {
+        pool_.set_proven_sources(proven);
+        gate_.set_proven_sources(proven);
     }
 }
 

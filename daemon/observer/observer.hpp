@@ -3,6 +3,7 @@
 
 #include "daemon/kernel/log_reader.hpp"
 #include "daemon/observer/causes.hpp"
+#include "daemon/observer/proven_sources.hpp"
 #include "daemon/observer/totals.hpp"
 #include "plugin/gate.hpp"
 #include "plugin/policy.hpp"
@@ -107,7 +108,7 @@ private:
     Gate gate_;
     GateOutput output_;
     std::unique_ptr<Sources> sources_;
-    std::shared_ptr<const std::vector<IpAddress>> proven_;
+    ProvenSources proven_;
     Causes causes_;
     std::uint64_t observations_lost_ = 0; ///< told to the tracker so far
     ObserverCounters counters_;
