@@ -17,7 +17,6 @@ namespace {
 /// Datagrams of copies read in one turn, up to 64 copies each; then timers and clients get theirs.
 constexpr int datagrams_a_turn = 32;
 constexpr int observations_a_turn = 4096;
-constexpr std::size_t max_causes = 10'000;
 /// Copies arrive up to one log timeout (10 ms) after their packet: ending fragments earlier would
 /// end some that have come.
 constexpr Duration copies_late = std::chrono::milliseconds(50);
@@ -133,7 +132,7 @@ void Observer::watch_workers() {
         };
         wait(wait);
     }
-    if (proven_) pool_.set_proven_sources(proven_);
+    if (proven_.latest()) pool_.set_proven_sources(proven_.latest());
 }
 
 void Observer::leave_workers() {
@@ -179,10 +178,9 @@ void Observer::catch_up() {
     tracker_.expire(read_until);
     take_events();
     recorder_.expire(now);
-    if (auto proven = tracker_.proven_sources(); proven != proven_) {
-        proven_ = std::move(proven);
-        pool_.set_proven_sources(proven_);
-        gate_.set_proven_sources(proven_);
+    if (const auto proven = proven_.next(tracker_, now)) {
+        pool_.set_proven_sources(proven);
+        gate_.set_proven_sources(proven);
     }
 }
 
@@ -202,56 +200,42 @@ void Observer::schedule() {
 
 void Observer::take_events() {
     const auto events = tracker_.take_events();
-    // What explains a handshake's end may come after the end itself.
-    for (const auto& event : events) {
-        const auto keep = [&](const Finding& finding) {
-            if (finding.handshake == 0 || finding.diagnosis == nullptr ||
-                finding.diagnosis->kind != FindingKind::failure)
-                return;
-            if (causes_.size() < max_causes || causes_.contains(finding.handshake))
-                causes_.insert_or_assign(finding.handshake, finding);
-        };
-        if (const auto* opened = std::get_if<FindingOpened>(&event.what)) keep(opened->finding);
-        if (const auto* updated = std::get_if<FindingUpdated>(&event.what)) keep(updated->finding);
-    }
+    causes_.note(events);
     for (const auto& event : events) take_event(event);
+    causes_.forget_ended(events, [this](std::uint64_t number) {
+        const auto* handshake = tracker_.find_handshake(number);
+        return handshake != nullptr && !handshake->ended;
+    });
 }
 
 void Observer::take_event(const Event& event) {
     ++counters_.events;
     const auto time = event.time;
-    std::visit(Overloaded{[&](const HandshakeEnded& ended) {
-                              const auto cause = causes_.find(ended.handshake);
-                              if (const auto* handshake = tracker_.find_handshake(ended.handshake))
-                                  end_handshake(*handshake,
-                                                cause == causes_.end() ? nullptr : &cause->second,
-                                                ended.counted,
-                                                time);
-                              if (cause != causes_.end()) causes_.erase(cause);
-                          },
-                          [&](const CapabilityChanged& changed) {
-                              events_.capability_changed(changed, time);
-                              store_.capability_changed(changed.address, time, changed.after);
-                          },
-                          [&](const FindingOpened& opened) {
-                              events_.finding_changed("opened",
-                                                      opened.finding,
-                                                      server_name(opened.finding.server_index),
-                                                      time);
-                          },
-                          [&](const FindingClosed& closed) {
-                              events_.finding_changed("closed",
-                                                      closed.finding,
-                                                      server_name(closed.finding.server_index),
-                                                      time);
-                          },
-                          [&](const PeerChanged& changed) {
-                              if (const auto* peer = tracker_.find_peer(changed.address))
-                                  store_.store(*peer);
-                          },
-                          [&](const PeerForgotten& forgotten) { store_.forget(forgotten.address); },
-                          [](const auto&) {}},
-               event.what);
+    std::visit(
+        Overloaded{
+            [&](const HandshakeEnded& ended) {
+                const auto cause = causes_.take(ended.handshake);
+                if (const auto* handshake = tracker_.find_handshake(ended.handshake))
+                    end_handshake(*handshake, cause ? &*cause : nullptr, ended.counted, time);
+            },
+            [&](const CapabilityChanged& changed) {
+                events_.capability_changed(changed, time);
+                store_.capability_changed(changed.address, time, changed.after);
+            },
+            [&](const FindingOpened& opened) {
+                events_.finding_changed(
+                    "opened", opened.finding, server_name(opened.finding.server_index), time);
+            },
+            [&](const FindingClosed& closed) {
+                events_.finding_changed(
+                    "closed", closed.finding, server_name(closed.finding.server_index), time);
+            },
+            [&](const PeerChanged& changed) {
+                if (const auto* peer = tracker_.find_peer(changed.address)) store_.store(*peer);
+            },
+            [&](const PeerForgotten& forgotten) { store_.forget(forgotten.address); },
+            [](const auto&) {}},
+        event.what);
 }
 
 void Observer::end_handshake(const Handshake& handshake,

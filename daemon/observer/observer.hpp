@@ -2,6 +2,8 @@
 #pragma once
 
 #include "daemon/kernel/log_reader.hpp"
+#include "daemon/observer/causes.hpp"
+#include "daemon/observer/proven_sources.hpp"
 #include "daemon/observer/totals.hpp"
 #include "plugin/gate.hpp"
 #include "plugin/policy.hpp"
@@ -12,7 +14,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace boost::asio {
@@ -107,9 +108,8 @@ private:
     Gate gate_;
     GateOutput output_;
     std::unique_ptr<Sources> sources_;
-    std::shared_ptr<const std::vector<IpAddress>> proven_;
-    /// The failure that explains a handshake still in progress, by handshake number.
-    std::unordered_map<std::uint64_t, Finding> causes_;
+    ProvenSources proven_;
+    Causes causes_;
     std::uint64_t observations_lost_ = 0; ///< told to the tracker so far
     ObserverCounters counters_;
     FailedHandshakes failed_;

@@ -421,9 +421,11 @@ constexpr Diagnosis rows[] = {
         "{exchange} of {sender} was dropped by this firewall: {detail}, {count} ({times}).",
         "{hint}",
         "Our own verdict (limits, rules), or a message that came in and did not go out within 1"
-        " s although others of the server did, or one that went on in IP fragments unanswered "
-        "while a rule of this host drops trailing fragments.",
-        "Hardware offload and flow tables let packets by unseen. Without connection tracking the "
+        " s although others of the server did (an opening of which nothing went on: a VPN client's,"
+        " twice), or one that went on in IP fragments unanswered while a rule of this host drops "
+        "trailing fragments.",
+        "A client that is blocked on purpose (blocklist, rate limit, rp_filter). Hardware offload "
+        "and flow tables let packets by unseen. Without connection tracking the "
         "copies taken on the way out show first fragments only: trailing ones that a rule of "
         "this host drops are told by the ruleset the daemon reads (nftables; a capture has none,"
         " and iptables-legacy is not read), else they look like a loss behind us (D07, D27)."),

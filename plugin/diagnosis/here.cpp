@@ -14,6 +14,14 @@ constexpr Duration leaving_memory = std::chrono::hours(1);
 constexpr Duration order_pause = std::chrono::hours(1);
 constexpr std::size_t max_lines = 6;
 constexpr std::size_t max_rule_text = 200;
+constexpr auto not_left_hint =
+    "Look for a rule of this host that drops it (nft list ruleset, iptables-save): rules on "
+    "fragments, on packet length, on UDP 4500, or rate limits. 'ikefragctl doctor' names the usual "
+    "ones.";
+constexpr auto turned_away_hint =
+    "Look for what of this host drops the sender: a blocklist or rate limit (nft list ruleset, "
+    "iptables-save, ipset list), or reverse path filtering (sysctl -a -r rp_filter; nstat -az "
+    "TcpExtIPReversePathFilter counts its drops). If it is to be blocked, all is well.";
 
 void cite(Draft& draft, const std::vector<const MessageRecord*>& messages, TimePoint start) {
     for (const auto* message : messages)
@@ -91,13 +99,18 @@ void find_not_left(const Scene& scene, Drafts& out) {
                 return message->left_time.has_value();
             });
         }
+        // Dropped on arrival: anybody can send an opening, and a firewall does well to drop many.
+        const bool turned_away = step.init && !view.seen_leaving(Direction::to_server) &&
+                                 !view.seen_leaving(Direction::to_peer) && step.answered.empty();
+        if (turned_away && !view.real_client) continue;
         // One of many that is missing may be a copy we did not get; two are not.
-        if (stuck.empty() || (some_left && stuck.size() < 2)) continue;
+        const bool sure = !some_left && !turned_away;
+        if (stuck.empty() || (!sure && stuck.size() < 2)) continue;
         const auto& first = *stuck.front();
         auto& draft =
             out.add("D29",
                     Actor::this_firewall,
-                    confidence_of(view, some_left ? Confidence::medium : Confidence::high))
+                    confidence_of(view, sure ? Confidence::high : Confidence::medium))
                 .with("exchange", exchange_text(first.exchange))
                 .with("sender", view.side_text(first.direction))
                 .with("detail",
@@ -106,12 +119,7 @@ void find_not_left(const Scene& scene, Drafts& out) {
                           (first.ip_fragments > 0 ? " (it came in IP fragments)" : ""))
                 .with("count", count_text(stuck.size()))
                 .with("times", offsets_text(times_of(stuck), view.start))
-                .with(
-                    "hint",
-                    "Look for a rule of this host that drops it (nft list ruleset, iptables-save): "
-                    "rules on fragments, on packet length, on UDP 4500, or rate limits. "
-                    "'ikefragctl "
-                    "doctor' names the usual ones.");
+                .with("hint", turned_away ? turned_away_hint : not_left_hint);
         cite(draft, stuck, view.start);
         return;
     }

@@ -624,6 +624,38 @@ def d29_not_when_limits_allow():
     return [Story("d29well").agree(True, False).well(5000)]
 
 
+def rewritten(story, address="192.168.7.5"):
+    """Recorded on both sides of a firewall with DNAT: 2 ms after each packet to the server the same goes to its inside address."""
+    def inside(packet):
+        udp = packet[20:26] + b"\0\0" + packet[28:]
+        return packets.ipv4(story.client, address, udp, int.from_bytes(packet[4:6], "big"))
+
+    to_server = packets.packed(story.server)
+    story.records += [(time + 0.002, inside(packet)) for time, packet in story.records if packet[16:20] == to_server]
+    return story
+
+
+def turned_away(name, **init):
+    """Three openings that come in and do not go out, beside a client that gets through."""
+    story = Story(name, client="192.0.2.66")
+    for time in (10, 11, 13):
+        story.at(time).init(**init)
+    return [rewritten(Story(name + "/other").agree().well()), story]
+
+
+@scenario
+def d29_client_turned_away():
+    """Recorded on both sides of a firewall with DNAT. One client gets through; of another, a Windows client, three openings come in
+    and none goes out: a blocklist, a rate limit or rp_filter of that firewall."""
+    return turned_away("d29away")
+
+
+@scenario
+def d29_not_when_blocklisted_scanner():
+    """The same, but what is dropped is a scanner's: bare openings. A firewall with a blocklist sees that every day, and it is right."""
+    return turned_away("d29scan", offer=False, vendor=None, nat=False)
+
+
 def overlapping(pieces, source, destination, datagram, identification):
     """The last fragment begins 8 octets early, with other bytes."""
     start = 1480

@@ -92,6 +92,44 @@ TEST_CASE("D29: this firewall dropped it", "[diagnosis]") {
     });
 }
 
+TEST_CASE("D29: openings of which nothing goes on", "[diagnosis]") {
+    // Others of the server go in and out; this one does not get in.
+    const auto beside_others = [] {
+        auto firewall = std::make_shared<Firewall>();
+        HandshakeScript other(firewall);
+        well(other.leaving(true).sa_init().at(0.05).sa_answer().at(0.1).auth(1300).at(0.2).answer(
+            1300));
+        return HandshakeScript(firewall).client("192.0.2.77").leaving(false).at(10);
+    };
+    const auto bare = [](MessageRecord& message) { message.notes = {}; };
+    check({
+        {"a client's, twice",
+         "D29",                                               [=] { return failed(beside_others().sa_init().at(11).sa_init()); }},
+        {"not one alone",                                 "", [=] { return failed(beside_others().sa_init()); }                 },
+        {"not a scanner's, often",
+         "",                                                  [=] {
+             return failed(beside_others().sa_init(bare).at(11).sa_init(bare).at(13).sa_init(bare));
+         }                                                                                                          },
+        {"an answer that does not go on is the server's",
+         "D29",                                               [=] {
+             return failed(beside_others()
+                               .sa_init(bare)
+                               .at(10.1)
+                               .sa_answer()
+                               .at(11)
+                               .sa_init(bare)
+                               .at(11.1)
+                               .sa_answer());
+         }                                                                                                       },
+    });
+    const auto script = failed(beside_others().sa_init().at(11).sa_init());
+    const auto* finding = script.finding("D29");
+    REQUIRE(finding != nullptr);
+    CHECK(finding->confidence == Confidence::medium);
+    CHECK(finding->remedy.find("rp_filter") != std::string::npos);
+    CHECK(finding->remedy.find("blocklist") != std::string::npos);
+}
+
 TEST_CASE("D29: a rule of this host drops trailing fragments, as its ruleset tells",
           "[diagnosis]") {
     const auto fire = [](const FragmentDrops& drops, std::uint16_t fragments, int tries) {
