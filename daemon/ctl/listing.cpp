@@ -18,21 +18,10 @@ namespace {
 
 constexpr std::size_t text_columns = 96;
 
-/// Our own sentences keep their UTF-8 and backslashes; control bytes never reach a terminal.
-std::string without_controls(std::string_view text) {
-    std::string out;
-    for (const char byte : text)
-        if (static_cast<unsigned char>(byte) < 0x20 || byte == 0x7f)
-            out += escape_terminal({&byte, 1});
-        else
-            out += byte;
-    return out;
-}
-
 std::string text_of(const json::value& value) {
     switch (value.kind()) {
     case json::kind::null: return "-";
-    case json::kind::string: return without_controls(value.get_string());
+    case json::kind::string: return escape_terminal(value.get_string());
     case json::kind::bool_: return value.get_bool() ? "yes" : "no";
     default: return json::serialize(value);
     }

@@ -25,7 +25,7 @@ list_diagnoses(const boost::json::array& diagnoses, const Terminal& terminal, st
 /// RFC 4180, with a header line.
 [[nodiscard]] std::string peers_csv(const boost::json::array& peers);
 
-/// A member as text for people: "-" for null or absent; control bytes as \xNN.
+/// A member as text for people: "-" for null or absent; strings through escape_terminal.
 [[nodiscard]] std::string shown(const boost::json::object& object, std::string_view key);
 [[nodiscard]] std::string shown(const boost::json::value& value);
 /// "2026-11-23 08:00:01" of an RFC 3339 text.

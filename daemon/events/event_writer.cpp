@@ -18,6 +18,11 @@ namespace json = boost::json;
 constexpr std::uint8_t ipv4_prefix = 24;
 constexpr std::uint8_t ipv6_prefix = 56;
 
+/// Of handshakes whose client has shown that it receives: all clients of a large gateway may come
+/// back at once. Each line has about 1.5 kB, so that nobody writes more than 150 kB/s for long.
+constexpr Suppressor::Limits proven_limits{
+    .per_key = 300, .per_second = 100, .burst = 3000, .keys = 8192};
+
 std::string seconds_text(Duration duration) {
     char text[32];
     std::snprintf(text, sizeof text, "%.2f s", std::chrono::duration<double>(duration).count());
@@ -89,8 +94,11 @@ std::string rate_limit_prefix(const IpAddress& address) {
         prefix_of(address, address.family == Family::ipv4 ? ipv4_prefix : ipv6_prefix));
 }
 
-EventWriter::EventWriter(const EventOptions& options, bool mask_addresses)
-    : options_(options), mask_(mask_addresses), writer_(options.file) {}
+EventWriter::EventWriter(const EventOptions& options,
+                         bool mask_addresses,
+                         LineWriter::Journal journal)
+    : options_(options), mask_(mask_addresses), proven_(proven_limits),
+      writer_(options.file, std::move(journal)) {}
 
 void EventWriter::change(const EventOptions& options, bool mask_addresses) {
     options_ = options;
@@ -112,9 +120,10 @@ void EventWriter::write(json::object event,
     else
         out.line = std::string(event["timestamp"].as_string()) + ' ' + type + ": " +
                    escape_terminal(sentence);
-    fields.push_back("MESSAGE=" + escape_terminal(sentence));
+    fields.push_back("MESSAGE=" + sentence);
     fields.emplace_back("SYSLOG_IDENTIFIER=ikefragd");
     fields.push_back("IKEFRAG_EVENT=" + type);
+    for (auto& field : fields) field = escape_terminal(field);
     fields.push_back("IKEFRAG_JSON=" + json::serialize(event));
     out.fields = std::move(fields);
     writer_.write(std::move(out));
@@ -124,9 +133,12 @@ void EventWriter::handshake_ended(const Handshake& handshake,
                                   const Finding* cause,
                                   std::string_view server_name,
                                   TimePoint now) {
-    // A client that never showed that it receives may be forged: such lines must not fill the disk.
+    // A client that never showed that it receives may be forged, and one that did may still fail on
+    // purpose: such lines must not fill the disk.
     const auto prefix = rate_limit_prefix(handshake.client.address);
-    if (!handshake.proven && !handshakes_.allows(prefix, now)) return;
+    const bool allowed = handshake.proven ? proven_.allows("proven " + prefix, now)
+                                          : handshakes_.allows(prefix, now);
+    if (!allowed) return;
     const auto client = shown(handshake.client.address);
     auto event = begin("ike_handshake", now);
     add_flow(event, handshake, client);
@@ -268,6 +280,7 @@ void EventWriter::tick(TimePoint now) {
         }
     };
     tell(handshakes_, "ike_handshake");
+    tell(proven_, "ike_handshake");
     tell(findings_, "ike_finding");
     tell(refusals_, "ike_refusal");
     tell(capabilities_, "ike_capability");

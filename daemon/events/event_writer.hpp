@@ -31,11 +31,17 @@
 /// | suppressed      | lines left out: "of" the event type, by "key", "count" in the last minute|
 /// | reload, mode    | the configuration or the mode was changed, or not ("ok", "message")      |
 /// | start, stop     | of the daemon                                                            |
+///
+/// Bounds: of what strangers can cause 5 lines a minute of one kind and network (/24, /56), 20 a
+/// second of one kind after a burst of 100; of handshakes whose client has shown that it receives,
+/// which says nothing of its key, 300 a minute and 100 a second after 3000.
 namespace ikefrag {
 
 class EventWriter {
 public:
-    EventWriter(const EventOptions& options, bool mask_addresses);
+    EventWriter(const EventOptions& options,
+                bool mask_addresses,
+                LineWriter::Journal journal = LineWriter::journal_of_stderr());
 
     /// After a reload; opens the file anew in any case.
     void change(const EventOptions& options, bool mask_addresses);
@@ -69,6 +75,7 @@ private:
     EventOptions options_;
     bool mask_;
     Suppressor handshakes_;
+    Suppressor proven_;
     Suppressor findings_;
     Suppressor refusals_;
     Suppressor capabilities_;

@@ -2,6 +2,7 @@
 // What was learned of IKE: in all, and of each server.
 #include "daemon/metrics/export_ike.hpp"
 
+#include "daemon/escape.hpp"
 #include "plugin/diagnosis.hpp"
 #include "plugin/vendor_id.hpp"
 
@@ -218,7 +219,8 @@ void export_peers(Families& out, const std::string& server, const ExchangeTotals
                 totals.peers_by_transition[index(row.value)]);
     auto vendors = vendor_labels();
     for (const auto& [vendor, count] : totals.peers_by_vendor) {
-        const auto label = vendor.empty() ? std::string("unknown") : vendor;
+        // Remembered ones come from peers.db, and a label must be UTF-8.
+        const auto label = vendor.empty() ? std::string("unknown") : escape_terminal(vendor);
         const bool room = vendors.contains(label) || vendors.size() < max_vendors;
         vendors[room ? label : text(other)] += count;
     }

@@ -20,10 +20,6 @@ constexpr std::string_view extension = ".pcapng";
 constexpr std::size_t block_bytes = 36, comment_room = 8192;
 constexpr std::array<std::string_view, count_of<Leg>> legs{"arriving", "own", "leaving"};
 
-IpAddress masked(const IpAddress& address) {
-    return prefix_of(address, address.family == Family::ipv4 ? 24 : 56).address;
-}
-
 void add_once(std::vector<IpAddress>& list, const IpAddress& address) {
     if (std::ranges::find(list, address) == list.end()) list.push_back(address);
 }
@@ -51,7 +47,8 @@ std::string comment_of(const Handshake& attempt,
         return std::string(what) + escape_terminal(shown_text(text, server, mask)) + '\n';
     };
     std::string text = "IKE handshake " + to_string(attempt.initiator_spi) + " of ";
-    text += to_string(mask ? masked(attempt.client.address) : attempt.client.address) + " with ";
+    text += to_string(mask ? masked_address(attempt.client.address) : attempt.client.address) +
+            " with ";
     text += to_string(server);
     if (!server_name.empty()) text += " (" + escape_terminal(server_name) + ')';
     text += ": " + std::string(to_string(attempt.outcome)) + ", " +
@@ -65,6 +62,10 @@ std::string comment_of(const Handshake& attempt,
 }
 
 } // namespace
+
+IpAddress masked_address(const IpAddress& client) {
+    return prefix_of(client, client.family == Family::ipv4 ? 24 : 56).address;
+}
 
 std::vector<AddressPair> pairs_of(const Handshake& attempt) {
     std::vector<AddressPair> pairs{
@@ -107,7 +108,8 @@ std::string attempt_file(const Handshake& attempt,
         Bytes bytes = packet.bytes;
         if (mask) {
             copy.assign(bytes.begin(), bytes.end());
-            for (const auto& client : clients) replace_address(copy, client, masked(client));
+            for (const auto& client : clients)
+                replace_address(copy, client, masked_address(client));
             bytes = copy;
         }
         file.add_packet(static_cast<std::uint32_t>(packet.leg),
@@ -122,7 +124,7 @@ std::string attempt_file(const Handshake& attempt,
 std::string attempt_file_name(const Handshake& attempt, const Finding* cause, bool mask) {
     auto time = rfc3339(attempt.first_time);
     std::erase_if(time, [](char c) { return c == '-' || c == ':'; });
-    auto client = to_string(mask ? masked(attempt.client.address) : attempt.client.address);
+    auto client = to_string(mask ? masked_address(attempt.client.address) : attempt.client.address);
     std::ranges::replace(client, ':', '-');
     return time + '_' + client + '_' + to_string(attempt.initiator_spi) + '_' +
            std::string(cause == nullptr ? "unnamed" : cause->diagnosis->slug) +

@@ -32,6 +32,9 @@ namespace ikefrag {
                                        std::size_t max_bytes,
                                        bool mask);
 
+/// What a mask leaves of a client's address: its /24 or /56.
+[[nodiscard]] IpAddress masked_address(const IpAddress& client);
+
 /// "20261123T080000.000000Z_198.51.100.7_0011223344556677_auth_partial_ipfrag.pcapng": sorts by
 /// time; an IPv6 address has '-' for ':'.
 [[nodiscard]] std::string

@@ -3,6 +3,7 @@
 
 #include "daemon/file_output.hpp"
 #include "daemon/log.hpp"
+#include "daemon/recorder/attempt_file.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -247,10 +248,12 @@ std::optional<std::string> CaptureStore::read(const std::string& name) const {
 std::size_t CaptureStore::forget(const IpAddress& client) {
     const Folder place(state_->folder);
     if (place.descriptor() < 0) return 0;
+    const auto masked = masked_address(client);
     std::size_t count = 0;
     for (const auto& file : place.list()) {
         const auto name = parse_capture_name(file.name);
-        if (!name || parse_address(name->client) != client) continue;
+        const auto named = name ? parse_address(name->client) : std::nullopt;
+        if (named != client && named != masked) continue;
         place.remove(file.name);
         ++count;
     }

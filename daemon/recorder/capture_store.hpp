@@ -47,7 +47,9 @@ public:
     [[nodiscard]] std::vector<File> list() const;
     /// Empty: there is no such capture, or it cannot be read.
     [[nodiscard]] std::optional<std::string> read(const std::string& name) const;
-    /// Removes the captures that name this client. Out: how many there were
+    /// Removes the captures that name this client, and the masked ones of its network: which of
+    /// them are its own can no longer be told, and the hashes in them may tell its address
+    /// (PROTOCOL.md, NAT detection). Out: how many there were
     std::size_t forget(const IpAddress& client);
 
     [[nodiscard]] const Counters& counters() const noexcept;

@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same nasty text as vendor ID, notify data and file name goes through every output of ikefragctl; none lets it act."""
+"""The same nasty text as vendor ID, notify data and file name goes through every output of ikefragctl that needs no daemon; none
+lets it act. An unknown vendor ID is shown in hex digits, so the same bytes get a name that is nasty, too, as somebody's list of
+vendor IDs may give it to them. The daemon's own outputs: tests/unit/daemon/hostile_text.cpp."""
+import html as markup
 import json
 import os
 import pathlib
 import shutil
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 
 NASTY = b"\x1b[2J\x07</script><script>alert(1)</script>'; DROP TABLE peer;--\n=cmd|' /C calc'!A0\x00%n%s\xff\xfe"
+NAME = b"=cmd</script><script>alert(1)</script>'; DROP TABLE peer; --%n\""  # at most 64, printable
 CLIENT, SERVER = '198.51.100.7', '203.0.113.5'
 SPI_I, SPI_R = bytes.fromhex('1122334455667788'), bytes.fromhex('99aabbccddeeff00')
 
@@ -24,7 +30,6 @@ def checksum(data):
 
 
 def ipv4(source, destination, payload):
-    import socket
     ends = socket.inet_aton(source) + socket.inet_aton(destination)
     udp = struct.pack('!HHHH', 500, 500, 8 + len(payload), 0) + payload
     pseudo = ends + struct.pack('!BBH', 0, 17, len(udp))
@@ -47,18 +52,39 @@ def ike(exchange, flags, message_id, chain, responder=SPI_R):
     return SPI_I + responder + struct.pack('!BBBBII', first, 0x20, exchange, flags, message_id, 28 + len(body)) + body
 
 
-def capture():
+def hello():
+    """The payloads of an IKE_SA_INIT."""
     sa = (33, struct.pack('!BBHBBBB', 0, 0, 40, 1, 1, 0, 4) + b'\0' * 32)
-    hello = payloads(sa, (34, struct.pack('!HH', 31, 0) + b'k' * 32), (40, b'n' * 32), (43, NASTY),
+    return payloads(sa, (34, struct.pack('!HH', 31, 0) + b'k' * 32), (40, b'n' * 32), (43, NASTY),
                      (41, struct.pack('!BBH', 0, 0, 40960) + NASTY), (43, bytes.fromhex('1e2b516905991c7d7c96fcbfb587e46100000009')))
+
+
+def capture():
     encrypted = (46, b'\0' * 200)
-    packets = [(0.0, ipv4(CLIENT, SERVER, ike(34, 8, 0, hello, b'\0' * 8))), (0.1, ipv4(SERVER, CLIENT, ike(34, 0x20, 0, hello)))]
+    packets = [(0.0, ipv4(CLIENT, SERVER, ike(34, 8, 0, hello(), b'\0' * 8))), (0.1, ipv4(SERVER, CLIENT, ike(34, 0x20, 0, hello())))]
     packets += [(t, ipv4(CLIENT, SERVER, ike(35, 8, 1, (46, payloads(encrypted)[1])))) for t in (0.2, 1.2, 3.2, 7.2)]
     out = struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101)
     for time, data in packets:
         stamp = 1_795_000_000_000_000 + int(time * 1e6)
         out += struct.pack('<IIII', stamp // 1_000_000, stamp % 1_000_000, len(data), len(data)) + data
     return out
+
+
+class Gateway(threading.Thread):
+    """Answers every message on a port of 127.0.0.1 as an IKE_SA_INIT behind the non-ESP marker, with the nasty vendor ID."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(('127.0.0.1', 0))
+        self.port = self.socket.getsockname()[1]
+
+    def run(self):
+        first, body = hello()
+        while True:
+            request, client = self.socket.recvfrom(65535)
+            head = request[:12] + SPI_R + struct.pack('!BBBBII', first, 0x20, 34, 0x20, 0, 28 + len(body))
+            self.socket.sendto(head + body, client)
 
 
 def is_calm(text):
@@ -101,6 +127,27 @@ def main():
         check('report is written', got.returncode == 0 and len(html) > 1000, f'{got.returncode} {got.stderr[:300]!r}')
         check('report holds no foreign markup', b'<script' not in html.lower() and b'\x1b' not in html and b'\0' not in html)
         check('report forbids everything', b"default-src 'none'" in html)
+        # Bytes that somebody's list of vendor IDs has a name for.
+        (folder / 'ikefragd.toml').write_text('mode = "observe"\n')
+        ids = folder / 'vendor-ids.txt'
+        ids.write_bytes(NAME + b'\t' + NASTY[:16].hex().encode() + b'\t-cmd\n')
+        named = ['--config', 'ikefragd.toml']
+        got = run('explain', CLIENT, '--capture', 'plain.pcap', *named, '--json')
+        check('a named vendor ID is in explain --json', NAME.decode() in json.dumps(json.loads(got.stdout)).replace('\\"', '"'), repr(got.stdout[:300]))
+        got = run('report', '--capture', 'plain.pcap', *named, '-o', 'named.html')
+        page = (folder / 'named.html').read_bytes() if got.returncode == 0 else b''
+        check('a named vendor ID is text in the report', markup.escape(NAME.decode()).replace('&#x27;', '&#39;').encode() in page and b'script>' not in page.lower(),
+              f'{got.returncode} {got.stderr[:300]!r}')
+        ids.write_bytes(b'\x1b[2Jname\t' + NASTY[:16].hex().encode() + b'\n')
+        got = run('replay', 'plain.pcap', *named)
+        check('a name with control bytes is refused, calmly', got.returncode == 4 and b'vendor-ids.txt:1:' in got.stderr and is_calm(got.stdout + got.stderr),
+              f'{got.returncode} {got.stderr[:300]!r}')
+        gateway = Gateway()
+        gateway.start()
+        for words in ([], ['--json']):
+            got = run('probe', '127.0.0.1', '--ports', str(gateway.port), '--no-color', *words)
+            check(' '.join(['probe', *words]), got.returncode in (0, 1) and NASTY[:16].hex().encode() in got.stdout and is_calm(got.stdout + got.stderr),
+                  f'{got.returncode} {(got.stdout + got.stderr)[:300]!r}')
         for words in (['replay', 'no such\x1b[2J'], ['explain', '\x1b[2J', '--capture', 'plain.pcap'], ['\x1b[2J'], ['replay', '--\x1b[2J']):
             got = run(*words)
             check(f'a wrong argument is told calmly: {words!r}', got.returncode in (1, 2) and got.stderr and is_calm(got.stderr),

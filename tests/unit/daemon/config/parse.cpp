@@ -329,14 +329,90 @@ TEST_CASE("rules: the shipped ones may be overridden whole", "[config]") {
     CHECK(complaint("", {mine, shipped}) == "fine");
 }
 
-TEST_CASE("config: an empty file gives the defaults", "[config]") {
+TEST_CASE("config: an empty file gives the documented defaults", "[config]") {
     const auto config = sound("");
-    CHECK(config.policy->mode == Mode::observe);
-    CHECK(config.policy->servers.empty());
-    CHECK(config.policy->limits.hold_seconds == 5);
-    CHECK(config.settings.queue == QueueOptions{});
-    CHECK_FALSE(config.settings.mark);
-    CHECK(config.policy->allowed_protocols == std::vector<std::uint8_t>{50, 51});
+    const auto& policy = *config.policy;
+    CHECK(policy.mode == Mode::observe);
+    CHECK(policy.servers.empty());
+    CHECK(policy.ports.plain == std::vector<std::uint16_t>{500});
+    CHECK(policy.ports.marked == std::vector<std::uint16_t>{4500});
+    CHECK(policy.iphttps.empty());
+    CHECK(policy.nat64.empty());
+    CHECK(policy.allowed_protocols == std::vector<std::uint8_t>{50, 51});
+    const auto& limits = policy.limits;
+    CHECK(limits.hold_seconds == 5);
+    CHECK(limits.max_datagram_bytes == 16'384);
+    CHECK(limits.max_fragments == 32);
+    CHECK(limits.min_first_bytes == 40);
+    CHECK(limits.min_nonlast_bytes == 8);
+    CHECK(limits.source_datagrams == 8);
+    CHECK(limits.source_packets == 64);
+    CHECK(limits.source_bytes == 65'536);
+    CHECK(limits.table_datagrams == 512);
+    CHECK(limits.table_packets == 768);
+    CHECK(limits.table_bytes == 8'388'608);
+    const auto& settings = config.settings;
+    CHECK(settings.queue == QueueOptions{500, 2, 8192, true, true});
+    CHECK_FALSE(settings.mark);
+    CHECK(settings.copy_group == 500);
+    REQUIRE(settings.metrics_listen.size() == 1);
+    CHECK(to_string(settings.metrics_listen[0].address) == "127.0.0.1");
+    CHECK(settings.metrics_listen[0].port == 9786);
+    CHECK_FALSE(settings.mask_addresses);
+    CHECK(settings.keep_days == 90);
+    CHECK(settings.events == EventOptions{"stderr", EventOptions::Format::json});
+    CHECK(settings.capture == CaptureOptions{false, 16'777'216, 300, 1'048'576, 100, 14});
+    CHECK(settings.control_socket == "/run/ikefragd/control.sock");
+    CHECK(settings.state_directory == "/var/lib/ikefragd");
+}
+
+TEST_CASE("config: the defaults that manual and help tell, key by key", "[config]") {
+    const std::string expected = R"(mode = "observe"
+mark.value = 0
+mark.mask = 0
+[[server]].addresses = []
+[[server]].inside = []
+[queue].first = 500
+[queue].count = 2
+[queue].max_length = 8192
+[queue].fail_open = true
+[queue].manage_nft = true
+[metrics].listen = "127.0.0.1:9786"
+[ports].plain = [500]
+[ports].marked = [4500]
+[copy].group = 500
+[limits].hold_seconds = 5
+[limits].max_datagram_bytes = 16384
+[limits].max_fragments = 32
+[limits].min_first_bytes = 40
+[limits].min_nonlast_bytes = 8
+[limits].source_datagrams = 8
+[limits].source_packets = 64
+[limits].source_bytes = 65536
+[limits].table_datagrams = 512
+[limits].table_packets = 768
+[limits].table_bytes = 8388608
+[transition].iphttps = []
+[transition].nat64 = []
+[privacy].mask = false
+[peers].keep_days = 90
+[events].file = "stderr"
+[events].format = "json"
+[capture].enabled = false
+[capture].ring_bytes = 16777216
+[capture].ring_seconds = 300
+[capture].file_bytes = 1048576
+[capture].files = 100
+[capture].keep_days = 14
+[control].socket = "/run/ikefragd/control.sock"
+[state].directory = "/var/lib/ikefragd"
+)";
+    std::string told;
+    for (const auto& field : config_fields())
+        if (!field.default_value.empty())
+            told += field.section + (field.section.empty() ? "" : ".") + field.key + " = " +
+                    field.default_value + '\n';
+    CHECK(told == expected);
 }
 
 TEST_CASE("config: every key has an effect", "[config]") {

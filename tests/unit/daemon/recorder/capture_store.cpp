@@ -174,6 +174,28 @@ TEST_CASE("captures: a client is forgotten, and it alone", "[recorder]") {
     CHECK(store.list().size() == 1);
 }
 
+TEST_CASE("captures: of a forgotten client the masked ones of its network go, too", "[recorder]") {
+    const TemporaryFolder folder;
+    CaptureStore store(folder.path / "captures", {});
+    int number = 0;
+    const char* const clients[] = {"203.0.113.7", // before the mask
+                                   "203.0.113.0",
+                                   "203.0.113.0",
+                                   "203.0.113.8",
+                                   "203.0.114.0",
+                                   "2001-db8-0-1200--",
+                                   "2001-db8-0-1300--"};
+    for (const auto* client : clients) store.add(name_of(++number, client), "content");
+    REQUIRE(comes_true([&] { return store.counters().written.get() == std::size(clients); }));
+    CHECK(store.forget(*parse_address("203.0.113.7")) == 3);
+    CHECK(store.forget(*parse_address("2001:db8:0:12ff::7")) == 1);
+    const auto left = store.list();
+    REQUIRE(left.size() == 3);
+    CHECK(left[2].name.find("203.0.113.8") != std::string::npos);
+    CHECK(left[1].name.find("203.0.114.0") != std::string::npos);
+    CHECK(left[0].name.find("2001-db8-0-1300--") != std::string::npos);
+}
+
 TEST_CASE("captures: what cannot be written is counted, and nothing waits for it", "[recorder]") {
     CaptureStore store("/proc/no-such-place/captures", {});
     for (int i = 0; i < 100; ++i) store.add(name_of(i), std::string(1000, 'x'));
