@@ -191,7 +191,9 @@ std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
     };
     if (known.poisoned_until && now < *known.poisoned_until)
         return give(Verdict::drop, Reason::poisoned);
-    if (is_left(known, piece, now)) return give(Verdict::accept, Reason::none);
+    if (is_left(known, piece, now))
+        return known.left_dropped ? give(Verdict::drop, Reason::policy)
+                                  : give(Verdict::accept, Reason::none);
     if (known.finished_until && now >= *known.finished_until) known.finished_until.reset();
     if (known.finished_until)
         for (const auto& before : known.finished)
@@ -201,7 +203,7 @@ std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
         if (piece.number != 0) known.open.push_back(piece);
         const auto all = answer_all(known, verdict, reason);
         answers.insert(answers.end(), all.begin(), all.end());
-        if (verdict == Verdict::drop) {
+        if (verdict == Verdict::drop && reason != Reason::policy) {
             known.poisoned_until = now + poison;
             known.finished_until.reset();
         }
@@ -216,7 +218,9 @@ std::vector<Answer> NaiveGate::feed(const Piece& piece, TimePoint now) {
         known.left_first.reset();
         if (piece.offset == 0) known.left_first = piece;
         known.finished_until.reset(); // one memory a key: the latest
-        return end_all(Verdict::accept, Reason::none);
+        known.left_dropped = mode_ == Mode::exclusive && class_of(piece) != PacketClass::esp;
+        return known.left_dropped ? end_all(Verdict::drop, Reason::policy)
+                                  : end_all(Verdict::accept, Reason::none);
     }
     auto fault = fault_of(known, piece);
     if (fault == Reason::duplicate) return give(Verdict::drop, Reason::duplicate);

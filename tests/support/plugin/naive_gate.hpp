@@ -42,13 +42,15 @@ struct Answer {
     bool operator==(const Answer&) const = default;
 };
 
-/// DESIGN §2 for the fragments of one flow to a configured server in `guard`, word for word and
-/// without a thought for speed: lists of pieces, all compared with all. Knows no limit by source
-/// or table. What is not UDP is IPv6's to confuse with it: there one id is one datagram, whatever
-/// its pieces call themselves, and its first fragment decides (RFC 8200 §4.5).
+/// DESIGN §2 for the fragments of one flow to a configured server in `guard` or `exclusive` (where
+/// ESP is left and what is neither its nor IKE's is dropped), word for word and without a thought
+/// for speed: lists of pieces, all compared with all. Knows no limit by source or table. What is
+/// not UDP is IPv6's to confuse with it: there one id is one datagram, whatever its pieces call
+/// themselves, and its first fragment decides (RFC 8200 §4.5).
 class NaiveGate {
 public:
-    NaiveGate(Flow flow, Limits limits) : flow_(flow), limits_(limits) {}
+    NaiveGate(Flow flow, Limits limits, Mode mode = Mode::guard)
+        : flow_(flow), limits_(limits), mode_(mode) {}
 
     /// Answers in the order they are given; pieces that wait have none yet.
     [[nodiscard]] std::vector<Answer> feed(const Piece& piece, TimePoint now);
@@ -66,6 +68,7 @@ private:
         std::optional<TimePoint> poisoned_until;
         std::optional<TimePoint> left_until;
         std::optional<Piece> left_first;
+        bool left_dropped = false; ///< what is left is dropped: `exclusive`
     };
 
     [[nodiscard]] PacketClass class_of(const Piece& piece) const;
@@ -79,6 +82,7 @@ private:
 
     Flow flow_;
     Limits limits_;
+    Mode mode_;
     std::map<std::pair<std::uint32_t, std::uint8_t>, Known> known_; ///< by id (IPv4: and protocol)
     std::uint64_t completed_ = 0;
 };

@@ -19,8 +19,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Policy roomy_policy() {
-    auto policy = shipped_policy(Mode::guard);
+/// In which mode, or by which action, the same datagrams go the same way.
+enum class Way : std::uint8_t { guard, observe, exclusive, reassemble };
+
+Policy roomy_policy(Way way = Way::guard) {
+    auto policy = shipped_policy(way == Way::observe     ? Mode::observe
+                                 : way == Way::exclusive ? Mode::exclusive
+                                                         : Mode::guard);
+    if (way == Way::reassemble) policy.rules[0].action = Action::reassemble;
     policy.limits.source_datagrams = 64;
     policy.limits.source_packets = 512;
     policy.limits.source_bytes = 4u << 20;
@@ -39,9 +45,9 @@ std::string text_of(const std::vector<Piece>& pieces) {
 /// The gate and the oracle, fed the same; tells the first difference.
 class Pair {
 public:
-    explicit Pair(const Flow& flow)
-        : flow_(flow), gate_(std::make_shared<const Policy>(roomy_policy()), {}),
-          oracle_(flow, roomy_policy().limits) {}
+    explicit Pair(const Flow& flow, Way way = Way::guard)
+        : flow_(flow), way_(way), gate_(std::make_shared<const Policy>(roomy_policy(way)), {}),
+          oracle_(make_oracle()) {}
 
     void feed(const std::vector<Piece>& pieces, Duration step = 1ms) {
         for (const auto& piece : pieces) {
@@ -60,18 +66,34 @@ public:
         take(oracle_.expire(now_));
     }
 
-    /// Whether both gave the same answers and hold as much.
+    /// Whether both gave the same answers, let through in the same order, and hold as much.
     [[nodiscard]] bool agree() {
         std::vector<Answer> ours;
-        for (const auto& decision : out_.decisions)
-            ours.push_back({decision.packet.value, decision.verdict, decision.reason});
+        bool as_the_way_says = true;
+        for (const auto& decision : out_.decisions) {
+            as_the_way_says = as_the_way_says && is_of_the_way(decision);
+            // One packet made of all: its parts go where the fragments would have gone.
+            const bool put_together =
+                decision.intended == Verdict::replace || decision.intended == Verdict::merge;
+            ours.push_back({decision.packet.value,
+                            put_together ? Verdict::accept : decision.intended,
+                            decision.reason});
+        }
+        const bool same_order = let_through(ours) == let_through(oracles_);
         // Datagrams that time out at one moment may do so in any order.
         const auto by_number = [](const Answer& a, const Answer& b) { return a.number < b.number; };
         std::sort(ours.begin(), ours.end(), by_number);
         std::sort(oracles_.begin(), oracles_.end(), by_number);
-        const bool same = ours == oracles_ && gate_.counters().held_packets.get() == oracle_.held();
+        const bool same = as_the_way_says && same_order && ours == oracles_ &&
+                          gate_.counters().held_packets.get() == oracle_.held();
         if (!same) explain(ours);
         return same;
+    }
+    /// The one packet that was made of all; empty where none was.
+    [[nodiscard]] Bytes replacement() const {
+        for (const auto& decision : out_.decisions)
+            if (decision.verdict == Verdict::replace) return decision.replacement;
+        return {};
     }
     [[nodiscard]] const Gate& gate() const noexcept { return gate_; }
     [[nodiscard]] std::size_t held() const noexcept { return oracle_.held(); }
@@ -84,10 +106,25 @@ public:
     /// The oracle forgets: what comes next has ids of its own.
     void begin_anew() {
         clear();
-        oracle_ = NaiveGate(flow_, roomy_policy().limits);
+        oracle_ = make_oracle();
     }
 
 private:
+    [[nodiscard]] NaiveGate make_oracle() const {
+        return NaiveGate(
+            flow_, roomy_policy().limits, way_ == Way::exclusive ? Mode::exclusive : Mode::guard);
+    }
+    [[nodiscard]] bool is_of_the_way(const Decision& decision) const {
+        if (way_ == Way::observe) return decision.verdict == Verdict::accept;
+        const bool put_together =
+            decision.verdict == Verdict::replace || decision.verdict == Verdict::merge;
+        const bool may_be = way_ == Way::reassemble && flow_.ends.source.family == Family::ipv4;
+        return decision.verdict == decision.intended && (may_be || !put_together);
+    }
+    static std::vector<Answer> let_through(std::vector<Answer> answers) {
+        std::erase_if(answers, [](const Answer& a) { return a.verdict != Verdict::accept; });
+        return answers;
+    }
     void take(const std::vector<Answer>& answers) {
         oracles_.insert(oracles_.end(), answers.begin(), answers.end());
     }
@@ -105,6 +142,7 @@ private:
     }
 
     Flow flow_;
+    Way way_;
     Gate gate_;
     NaiveGate oracle_;
     GateOutput out_;
@@ -134,12 +172,16 @@ std::vector<Piece> cut_evenly(const Buffer& datagram, std::uint32_t count) {
 }
 
 /// All orders of `count` fragments, alone and with each fragment once more at each place.
-std::uint64_t try_all_orders(const Flow& flow, std::uint32_t count) {
-    const auto datagram = udp(flow, ike_auth(700));
+std::uint64_t try_all_orders(const Flow& flow,
+                             std::uint32_t count,
+                             std::size_t message_bytes = 700,
+                             Way way = Way::guard) {
+    const auto datagram = udp(flow, ike_auth(message_bytes));
     const auto pieces = cut_evenly(datagram, count);
     std::vector<std::size_t> order(count);
     std::iota(order.begin(), order.end(), std::size_t{0});
-    Pair pair(flow);
+    Pair pair(flow, way);
+    const bool put_together = way == Way::reassemble && flow.ends.source.family == Family::ipv4;
     std::uint32_t number = 0;
     std::uint32_t id = 0;
     std::uint64_t tried = 0;
@@ -158,6 +200,13 @@ std::uint64_t try_all_orders(const Flow& flow, std::uint32_t count) {
         if (!pair.agree() || pair.answered() != fed.size() || pair.held() != 0 ||
             pair.completed() != completed + 1)
             FAIL("differs");
+        if (put_together) {
+            IpOptions options;
+            options.id = id;
+            const auto made = pair.replacement();
+            if (Buffer(made.begin(), made.end()) != ip(flow.ends, 17, datagram, options))
+                FAIL("put together wrongly");
+        }
         // The oracle looks through all it knows at every step: from time to time it forgets.
         if (id % 64 == 0) pair.begin_anew();
         pair.clear();
@@ -207,12 +256,16 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t window = 2048; ///< the gate keeps bytes by so many
+
     std::uint32_t below(std::uint32_t bound) {
         return static_cast<std::uint32_t>(random_()) % bound;
     }
 
     Buffer datagram() {
-        const auto size = 32 + below(below(3) == 0 ? 1500 : 300);
+        // Windows of 2 KiB hold the bytes: some datagrams have four of them.
+        const auto size =
+            32 + below(std::array{300u, 300u, 300u, 300u, 1500u, 1500u, 7000u}[below(7)]);
         auto flow = flow_;
         switch (below(12)) {
         case 0: flow.source_port = flow.destination_port = 53; return udp(flow, ike_auth(size));
@@ -241,8 +294,14 @@ private:
         const auto size = static_cast<std::uint32_t>(whole.size());
         std::vector<std::uint32_t> ends;
         const auto most = 1 + below(30);
+        const std::uint32_t longest = size > window ? 144 : 12; // blocks of 8
         std::uint32_t at = below(8) == 0 ? 8 * (1 + below(5)) : 40 + 8 * below(8);
-        for (; at < size && ends.size() < most; at += 8 * (1 + below(12))) ends.push_back(at);
+        while (at < size && ends.size() < most) {
+            ends.push_back(at);
+            at += 8 * (1 + below(longest));
+            const auto border = ends.back() / window * window + window;
+            if (at > border && below(3) == 0) at = border;
+        }
         ends.push_back(size);
         return cut(whole, ends);
     }
@@ -250,7 +309,8 @@ private:
     void spoil(std::vector<Piece>& set) {
         if (set.empty()) return;
         auto piece = set[below(static_cast<std::uint32_t>(set.size()))];
-        switch (below(10)) {
+        const auto border = piece.offset / window * window + window;
+        switch (below(13)) {
         case 0: break; // an exact copy
         case 1:
             if (piece.bytes.empty()) break;
@@ -263,6 +323,25 @@ private:
         case 6: piece.offset = 65'528 - 8 * below(4); break;
         case 7: piece.id = 1 + below(3); break;
         case 8: piece.protocol = below(2) == 0 ? 6 : 50; break;
+        case 9: // with its neighbour, true bytes
+            for (const auto& other : set)
+                if (other.id == piece.id && other.offset == piece.end()) {
+                    piece.bytes.insert(piece.bytes.end(), other.bytes.begin(), other.bytes.end());
+                    piece.more = other.more;
+                    break;
+                }
+            break;
+        case 10: // its front part, true bytes; where it lies in two windows, up to their border
+            if (piece.bytes.size() < 16) break;
+            piece.bytes.resize(piece.end() > border ? border - piece.offset
+                                                    : piece.bytes.size() / 16 * 8);
+            piece.more = true;
+            break;
+        case 11: // its back part
+            if (piece.bytes.size() < 16 || piece.offset == 65'528) break;
+            piece.bytes.erase(piece.bytes.begin(), piece.bytes.begin() + 8);
+            piece.offset += 8;
+            break;
         default: set.erase(set.begin() + below(static_cast<std::uint32_t>(set.size()))); return;
         }
         set.push_back(piece);
@@ -272,11 +351,11 @@ private:
     Flow flow_;
 };
 
-void try_random_sets(std::uint32_t count) {
+void try_random_sets(std::uint32_t count, Way way = Way::guard) {
     const auto seed = seed_of_run();
     INFO("IKEFRAG_SEED=" << seed);
     std::mt19937 random(seed);
-    std::array<Pair, 2> pairs{Pair(flow4()), Pair(flow6())};
+    std::array<Pair, 2> pairs{Pair(flow4(), way), Pair(flow6(), way)};
     std::uint64_t completed = 0;
     for (std::uint32_t i = 0; i < count; ++i) {
         auto& pair = pairs[i % 2];
@@ -308,10 +387,21 @@ TEST_CASE("R1: every order of up to 5 fragments, each alone and twice", "[gate][
     for (const std::uint32_t count : {2u, 3u, 4u, 5u}) CHECK(try_all_orders(flow, count) > 0);
 }
 
+TEST_CASE("R1: every order of 3 long fragments, each alone and twice, whatever mode",
+          "[gate][order]") {
+    const auto flow = GENERATE(flow4(), flow6());
+    const auto way = GENERATE(Way::guard, Way::observe, Way::exclusive, Way::reassemble);
+    CHECK(try_all_orders(flow, 3, 6'900, way) == 6u * 13u);
+}
+
 TEST_CASE("R1: every order of 6 fragments, each alone and twice", "[gate][order][.slow]") {
     CHECK(try_all_orders(GENERATE(flow4(), flow6()), 6) == 720u * 43u);
 }
 
 TEST_CASE("R1: random sets of up to 45 fragments", "[gate][order]") { try_random_sets(3'000); }
+
+TEST_CASE("R1: random sets in other modes than guard", "[gate][order]") {
+    try_random_sets(600, GENERATE(Way::observe, Way::exclusive, Way::reassemble));
+}
 
 TEST_CASE("R1: a million random sets", "[gate][order][.slow]") { try_random_sets(1'000'000); }
