@@ -49,7 +49,7 @@ public:
     [[nodiscard]] std::optional<std::string> read(const std::string& name) const;
     /// Removes the captures that name this client, and the masked ones of its network: which of
     /// them are its own can no longer be told, and the hashes in them may tell its address
-    /// (PROTOCOL.md, NAT detection). Out: how many there were
+    /// (RFC 7296 §2.23). Out: how many there were
     std::size_t forget(const IpAddress& client);
 
     [[nodiscard]] const Counters& counters() const noexcept;
