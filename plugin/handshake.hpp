@@ -244,7 +244,7 @@ struct Handshake {
     std::uint32_t client_addresses = 1; ///< distinct, MOBIKE and NAT rebinding included
     std::uint32_t server_addresses = 1;
     std::uint32_t messages_forgotten = 0; ///< timeline entries beyond its bound
-    Endpoint client;                      ///< as first seen; DESIGN §6 says which end it is
+    Endpoint client;                      ///< as answered, till then as first seen; DESIGN §6
     Endpoint server;
     std::optional<IpAddress> server_inside;    ///< where our DNAT sent it
     std::optional<std::uint16_t> server_index; ///< into Policy::servers

@@ -67,7 +67,7 @@ bool Tracker::State::shows_itself(const Handshake& handshake, const IpAddress& s
            std::any_of(messages.begin(), messages.end(), [&](const MessageRecord& record) {
                const bool is_real = handshake.version == 1 || record.notes.has(Note::nonce);
                return is_answer(record) && is_real && record.complete && !record.unasked &&
-                      !record.refused && reached_opener(record) && is_secret(record);
+                      !record.refused && is_secret(record);
            });
 }
 

@@ -69,6 +69,32 @@ for name, data in {
     seed("message_facts", name, data)
     seed("ike_message", name, data)
 
+# A sequence for the tracker: pause (× 100 µs; from 200 on seconds), what and whose way, ports and whether a stranger's, kind of
+# message, SPI, detail (fragmentation offered; notify; or exchange - 35 + 10 × …, message ID × 16).
+TO_SERVER, TO_CLIENT, STRANGER, TAIL, ICMP = 4, 0x84, 0x40, 0, 1
+REQUEST, RESPONSE, REFUSAL, ASKS, ANSWERS = 0, 1, 2, 0x83, 0x43
+AUTH, AUTH_ANSWER, CHILD = 20, 30, 41
+OPENING = [(1, TO_SERVER, 0, REQUEST, 0, 1), (10, TO_CLIENT, 0, RESPONSE, 0, 1)]
+GOES_ON = [(50, TO_SERVER, 0, ASKS, 0, AUTH), (20, TO_CLIENT, 0, ANSWERS, 0, AUTH_ANSWER), (90, TO_SERVER, 0, ASKS, 0, CHILD)]
+
+
+def of_stranger(steps, spi=0):
+    return [(pause, what, ports | STRANGER, kind, spi, detail & ~1 if kind < 2 else detail)
+            for pause, what, ports, kind, _, detail in steps]
+
+
+for name, steps in {
+    "handshake": OPENING + GOES_ON,
+    "invalid-ke-then-another-key": [OPENING[0], (10, TO_CLIENT, 0, REFUSAL, 0, 17), (9, TO_SERVER, 0, REQUEST, 0, 0), OPENING[1]] + GOES_ON,
+    "stranger-goes-on-with-a-refused-opening": [OPENING[0], (10, TO_CLIENT, 0, REFUSAL, 0, 17)] + of_stranger(OPENING + GOES_ON),
+    "stranger-opens-with-the-clients-bytes": [OPENING[0], (200, TO_SERVER, STRANGER, REQUEST, 0, 1), OPENING[1]] + GOES_ON,
+    "stranger-opens-before-the-answer": [OPENING[0]] + of_stranger(OPENING[:1]) + [OPENING[1]] + GOES_ON,
+    "stranger-with-spis-of-his-own": OPENING + of_stranger(OPENING, 0x80) + GOES_ON + of_stranger(GOES_ON, 0x80),
+    "answer-given-to-both": [*OPENING, (200, TO_SERVER, STRANGER, REQUEST, 0, 1), (10, TO_CLIENT, STRANGER, RESPONSE, 0, 1)] + GOES_ON,
+    "tail-lost-then-icmp": OPENING + [(90, TAIL, 0, ASKS, 0, AUTH), (20, ICMP, 4, ASKS, 0, AUTH)],
+}.items():
+    seed("tracker_sequence", name, bytes(byte for step in steps for byte in step))
+
 # A sequence for the gate: family; then what (datagram 0..7, id << 3, pause << 5), offset / 8, length.
 SEQUENCES = {
     "in-order": [(0, 0, 104), (0, 13, 104)],

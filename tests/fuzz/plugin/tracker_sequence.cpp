@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Relations, over a sequence of observations written by the input: every handshake ends; nothing
-// grows past its bound; the counts add up; and what came out of order within the window ends just
-// as what came in order.
+// grows past its bound; the counts add up; what came out of order within the window ends just as
+// what came in order; and a stranger, who speaks to the same server, teaches nothing about the
+// client's address.
 #include "plugin/tracker.hpp"
 
 #include "tests/support/plugin/ike_builder.hpp"
@@ -9,7 +10,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -39,10 +42,16 @@ private:
 struct Fed {
     Observation observation;
     std::shared_ptr<ByteVector> bytes;
+    bool of_stranger = false; ///< sent by him, or to him
 };
 
+const char* const client_address = "198.51.100.7";
+const char* const server_address = "203.0.113.5";
+const char* const stranger_address = "192.0.2.99";
+
+/// One of four of the client's, or of four that the stranger likes; he may use the client's too.
 Spi numbered(std::uint8_t which) {
-    auto result = spi("0011223344556677");
+    auto result = spi((which & 0x80) != 0 ? "00112233445566ee" : "0011223344556677");
     result[0] = static_cast<std::uint8_t>(which % 4 + 1);
     return result;
 }
@@ -94,12 +103,14 @@ Endpoint endpoint(const char* text, std::uint8_t port_choice) {
 Fed observation_of(Choices& choices, TimePoint time) {
     const auto kind = choices.next();
     const auto ports = choices.next();
-    auto source = endpoint("198.51.100.7", ports);
-    auto destination = endpoint("203.0.113.5", ports);
+    const bool of_stranger = (ports & 0x40) != 0;
+    auto source = endpoint(of_stranger ? stranger_address : client_address, ports);
+    auto destination = endpoint(server_address, ports);
     if ((kind & 0x80) != 0) std::swap(source, destination);
     Fed fed{
         {time, (kind & 0x60) == 0x60 ? Leg::postrouting : Leg::prerouting, CopiesLost{1}},
-        std::make_shared<ByteVector>(message_of(choices))
+        std::make_shared<ByteVector>(message_of(choices)),
+        of_stranger
     };
     const auto size = static_cast<std::uint32_t>(fed.bytes->size());
     switch (kind % 16) {
@@ -146,8 +157,14 @@ Fed observation_of(Choices& choices, TimePoint time) {
     return fed;
 }
 
-/// What must be the same however the observations came.
-std::string story(const std::vector<Fed>& sequence, TimePoint end) {
+/// What is told of a sequence.
+struct Told {
+    std::string story;   ///< must be the same however the observations came
+    std::string client;  ///< what its address is known for; empty: it is no peer
+    bool forgot = false; ///< a handshake, or a part of one
+};
+
+Told tell(const std::vector<Fed>& sequence, TimePoint end) {
     TrackerLimits limits;
     limits.handshakes = 8;
     limits.messages_per_handshake = 16;
@@ -166,6 +183,8 @@ std::string story(const std::vector<Fed>& sequence, TimePoint end) {
     if (tracker.handshakes_in_progress() != 0 || tracker.next_deadline()) std::abort();
     if (tracker.handshake_count() > limits.handshakes || tracker.peer_count() > limits.peers)
         std::abort();
+    Told told;
+    told.forgot = tracker.totals().evicted_handshakes != 0;
     std::uint64_t retransmits = 0;
     tracker.for_each_handshake([&](const Handshake& handshake) {
         if (!handshake.ended || handshake.outcome == Outcome::in_progress ||
@@ -174,6 +193,7 @@ std::string story(const std::vector<Fed>& sequence, TimePoint end) {
         if (handshake.messages.size() > limits.messages_per_handshake) std::abort();
         if (handshake.proven && !handshake.init_answered) std::abort();
         if (tracker.find_handshake(handshake.number) == nullptr) std::abort();
+        told.forgot = told.forgot || handshake.messages_forgotten != 0;
         retransmits += handshake.retransmits;
         text << to_string(handshake.initiator_spi) << int{handshake.version}
              << to_string(handshake.outcome) << to_string(handshake.basis) << handshake.retransmits
@@ -184,7 +204,33 @@ std::string story(const std::vector<Fed>& sequence, TimePoint end) {
     if (counted < retransmits) std::abort();
     for (const auto by_stage : tracker.server_totals().at(0).in_progress)
         if (by_stage != 0) std::abort();
-    return text.str();
+    told.story = text.str();
+    if (const auto* peer = tracker.find_peer(address(client_address)))
+        told.client = std::string(to_string(peer->role)) +
+                      std::string(to_string(peer->capability.fragmentation));
+    return told;
+}
+
+/// Whether the stranger's messages have initiator SPIs of their own.
+bool has_own_spis(const std::vector<Fed>& sequence) {
+    std::set<ByteVector> spis[2];
+    for (const auto& fed : sequence)
+        spis[fed.of_stranger ? 1 : 0].emplace(fed.bytes->begin(), fed.bytes->begin() + 8);
+    return std::none_of(spis[1].begin(), spis[1].end(), [&spis](const ByteVector& spi) {
+        return spis[0].count(spi) != 0;
+    });
+}
+
+void check_stranger(const std::vector<Fed>& sequence, const Told& with, TimePoint end) {
+    std::vector<Fed> others;
+    std::copy_if(sequence.begin(), sequence.end(), std::back_inserter(others), [](const Fed& fed) {
+        return !fed.of_stranger;
+    });
+    if (others.size() == sequence.size()) return;
+    const auto without = tell(others, end);
+    if (!with.client.empty() && without.client.empty()) std::abort();
+    const bool undisturbed = has_own_spis(sequence) && !with.forgot;
+    if (undisturbed && with.client != without.client) std::abort();
 }
 
 } // namespace
@@ -200,11 +246,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         sequence.push_back(observation_of(choices, now));
     }
     const auto end = now + 120s;
-    const auto in_order = story(sequence, end);
+    const auto in_order = tell(sequence, end);
+    check_stranger(sequence, in_order, end);
     // Neighbours less than half the window apart change places.
     for (std::size_t i = 0; i + 1 < sequence.size(); i += 2)
         if (sequence[i + 1].observation.time - sequence[i].observation.time < 25ms)
             std::swap(sequence[i], sequence[i + 1]);
-    if (story(sequence, end) != in_order) std::abort();
+    if (tell(sequence, end).story != in_order.story) std::abort();
     return 0;
 }

@@ -247,7 +247,7 @@ TEST_CASE("proof: who came first does not make a server a client", "[tracker]") 
     TrackerScript unlisted;
     auto* script = &configured;
     SECTION("in a server's name") {
-        script->at(0ms).send(script->server, victim, sa_init_request(initiator, forged));
+        script->at(0ms).send(script->server, victim, sa_init_request(initiator, {.windows = true}));
     }
     SECTION("as if not the initiator's") {
         script = &unlisted;
@@ -264,6 +264,8 @@ TEST_CASE("proof: who came first does not make a server a client", "[tracker]") 
     REQUIRE(script->tracker.find_peer(script->client.address));
     const auto handshake = script->handshake();
     CHECK(handshake.client_is_initiator);
+    CHECK(handshake.server_side.vendor.empty());
+    CHECK(handshake.messages[1].direction == Direction::to_server);
     CHECK(handshake.client_side.fragmentation == Fragmentation::none);
     CHECK(handshake.server_side.fragmentation == Fragmentation::none);
     REQUIRE(handshake.messages.size() == 5);
