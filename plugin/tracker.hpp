@@ -180,7 +180,8 @@ public:
     void for_each_peer(const std::function<void(const Peer&)>& visit) const;
     void for_each_finding(const std::function<void(const Finding&)>& visit) const;
     [[nodiscard]] const Peer* find_peer(const IpAddress& address) const;
-    /// Takes a peer from the database at start. Bounds: ignored beyond TrackerLimits::peers.
+    /// Takes a peer from the database at start. Bounds: ignored beyond TrackerLimits::peers; beyond
+    /// PeerTable::max_of_source the oldest of its /64 goes.
     void restore_peer(const Peer& peer);
     /// Forgets an address: peer record and capability.
     bool forget_peer(const IpAddress& address);
@@ -194,8 +195,8 @@ public:
     [[nodiscard]] std::size_t handshake_count() const noexcept;
     [[nodiscard]] std::size_t peer_count() const noexcept;
 
-    /// Sources whose handshake got an answer and went on, newest last; changes when it is made
-    /// anew.
+    /// Sources whose handshake got an answer and went on, newest last, an IPv6 /64 by one address;
+    /// changes when it is made anew.
     [[nodiscard]] std::shared_ptr<const std::vector<IpAddress>> proven_sources() const;
 
     /// Time the tracker began to see: findings of silence are muted for the first 60 s of a live

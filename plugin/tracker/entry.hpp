@@ -37,7 +37,7 @@ struct Entry {
     TimePoint review_due; ///< while review_place names one
     Links created;        ///< in order of the first message
     Links used;           ///< in order of the latest message
-    Links same_pair;      ///< `after`: the next older of the pair
+    Links same_pair;      ///< `after`: the next older of the pair, proven or not as this
     Links running;        ///< of those not ended, in order of the latest message
     /// Among those to be reviewed; no_index: it is not.
     std::uint32_t review_place = no_index;

@@ -217,7 +217,7 @@ std::uint32_t Tracker::State::add_handshake(const MessageFacts& facts,
                                             TimePoint time) {
     const auto& header = facts.header;
     const auto pair = keys.of_pair(source.address, destination.address);
-    const auto before = handshakes.find_pair(pair);
+    const auto before = handshakes.find_pair(pair, [](std::uint32_t) { return true; });
     const bool is_first = header.major == 1 ? is_zero(header.responder_spi)
                                             : is_opening_exchange(2, header.exchange_type);
     const bool source_asks = header.major == 1 || !header.is_response();

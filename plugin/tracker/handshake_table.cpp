@@ -54,9 +54,11 @@ std::uint32_t HandshakeTable::find(const Spi& spi, std::uint8_t version) const {
     });
 }
 
-std::uint32_t HandshakeTable::find_pair(std::uint64_t pair) const {
-    return by_pair_.find(pair,
-                         [&](std::uint32_t index) { return entries_.at(index).pair == pair; });
+std::uint32_t HandshakeTable::newest_of_pair(std::uint64_t pair, bool strong) const {
+    return by_pair_.find(pair, [&](std::uint32_t index) {
+        const auto& entry = entries_.at(index);
+        return entry.pair == pair && entry.strong == strong;
+    });
 }
 
 std::uint32_t HandshakeTable::find_number(std::uint64_t number) const {
@@ -85,7 +87,7 @@ std::uint32_t HandshakeTable::add(const Spi& spi,
 
 void HandshakeTable::remove(std::uint32_t index) {
     const auto& entry = entries_.at(index);
-    unlink_pair(index);
+    by_pair_.remove(entries_, entry.pair, index);
     by_spi_.erase(keys_.of(entry.handshake.initiator_spi, entry.handshake.version), index);
     by_number_.erase(keys_.of(entry.handshake.number), index);
     created_.remove(entries_, index);
@@ -127,40 +129,22 @@ void HandshakeTable::promote(std::uint32_t index) {
     if (entry.strong) return;
     weak_.remove(entries_, index);
     strong_.push_back(entries_, index);
+    by_pair_.remove(entries_, entry.pair, index);
     entry.strong = true;
+    link_pair(index);
 }
 
 void HandshakeTable::move_pair(std::uint32_t index, std::uint64_t pair) {
-    if (entries_.at(index).pair == pair) return;
-    unlink_pair(index);
-    entries_.at(index).pair = pair;
+    auto& entry = entries_.at(index);
+    if (entry.pair == pair) return;
+    by_pair_.remove(entries_, entry.pair, index);
+    entry.pair = pair;
     link_pair(index);
 }
 
 void HandshakeTable::link_pair(std::uint32_t index) {
-    auto& entry = entries_.at(index);
-    const auto newest = find_pair(entry.pair);
-    entry.same_pair = {no_index, newest};
-    if (newest == no_index) {
-        by_pair_.insert(entry.pair, index);
-        return;
-    }
-    entries_.at(newest).same_pair.before = index;
-    by_pair_.replace(entry.pair, newest, index);
-}
-
-void HandshakeTable::unlink_pair(std::uint32_t index) {
-    auto& entry = entries_.at(index);
-    const auto [newer, older] = entry.same_pair;
-    if (older != no_index) entries_.at(older).same_pair.before = newer;
-    if (newer != no_index) {
-        entries_.at(newer).same_pair.after = older;
-    } else if (older != no_index) {
-        by_pair_.replace(entry.pair, index, older);
-    } else {
-        by_pair_.erase(entry.pair, index);
-    }
-    entry.same_pair = {};
+    const auto& entry = entries_.at(index);
+    by_pair_.push_front(entries_, entry.pair, newest_of_pair(entry.pair, entry.strong), index);
 }
 
 std::uint32_t HandshakeTable::least_useful() const noexcept {

@@ -6,6 +6,7 @@
 #include "plugin/tracker/entry.hpp"
 #include "plugin/tracker/hash_index.hpp"
 #include "plugin/tracker/index_heap.hpp"
+#include "plugin/tracker/keyed_lists.hpp"
 #include "plugin/tracker/slab.hpp"
 
 #include <array>
@@ -44,9 +45,20 @@ public:
 
     [[nodiscard]] std::uint32_t find(const Spi& spi, std::uint8_t version) const;
     [[nodiscard]] std::uint32_t find_number(std::uint64_t number) const;
-    /// The newest handshake between two addresses; follow Entry::same_pair for older ones.
-    [[nodiscard]] std::uint32_t find_pair(std::uint64_t pair) const;
-    /// A new one, the newest of its pair.
+    /// The first handshake between two addresses of which `is_it(index)` says so. Those whose
+    /// client showed that it receives come before the others, of whom anybody can make many; of
+    /// either the newest first. Bounds:  max_of_pair are asked of either
+    template <class Predicate>
+    [[nodiscard]] std::uint32_t find_pair(std::uint64_t pair, Predicate is_it) const {
+        for (const bool strong : {true, false}) {
+            auto index = newest_of_pair(pair, strong);
+            for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
+                if (is_it(index)) return index;
+                index = entries_.at(index).same_pair.after;
+            }
+        }
+        return no_index;
+    }
     std::uint32_t
     add(const Spi& spi, std::uint8_t version, std::uint64_t pair, std::uint64_t number);
     void remove(std::uint32_t index);
@@ -76,13 +88,15 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
 private:
+    static constexpr unsigned max_of_pair = 64;
+
+    [[nodiscard]] std::uint32_t newest_of_pair(std::uint64_t pair, bool strong) const;
     void link_pair(std::uint32_t index);
-    void unlink_pair(std::uint32_t index);
 
     const Keys& keys_;
     Slab<Entry> entries_;
     HashIndex by_spi_;
-    HashIndex by_pair_;
+    KeyedLists<Entry, &Entry::same_pair> by_pair_; ///< one list of the strong, one of the others
     HashIndex by_number_;
     IndexList<Entry, &Entry::created> created_;
     IndexList<Entry, &Entry::running> running_;

@@ -106,11 +106,7 @@ void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint tim
         peer.embedded = facts.embedded;
         auto added = peers.add(peer);
         known = added.entry;
-        if (added.evicted) {
-            ++totals_.evicted_peers;
-            count_peer(*added.evicted, false);
-            emit(time, PeerForgotten{added.evicted->peer.address});
-        }
+        if (added.evicted) note_evicted(*added.evicted, time);
     } else {
         peers.touch(*known);
         count_peer(*known, false);
@@ -146,6 +142,12 @@ void Tracker::State::store_peer(const Entry& entry, PeerRole role, TimePoint tim
         peer.intermediate_changed = time;
     if (before != after) emit(time, CapabilityChanged{address, role, before, after});
     if (is_news || before != after) emit(time, PeerChanged{address});
+}
+
+void Tracker::State::note_evicted(const PeerEntry& entry, TimePoint time) {
+    ++totals_.evicted_peers;
+    count_peer(entry, false);
+    emit(time, PeerForgotten{entry.peer.address});
 }
 
 void Tracker::State::count_peer(const PeerEntry& entry, bool add) {
@@ -240,7 +242,9 @@ void Tracker::State::restore_peer(const Peer& peer) {
         return;
     }
     if (peers.is_full()) return;
-    auto& entry = *peers.add(peer).entry;
+    const auto added = peers.add(peer);
+    if (added.evicted) note_evicted(*added.evicted, now_);
+    auto& entry = *added.entry;
     entry.peer.path_mtu_bytes = 0;
     const auto facts = transition_of(peer.address, *policy);
     entry.peer.transition = facts.transition;

@@ -9,8 +9,9 @@ namespace ikefrag {
 
 namespace {
 
-constexpr unsigned max_of_pair = 64;
 constexpr std::size_t max_icmp = 16;
+/// An error comes soon after what it quotes; what is sent again is sent again within this time.
+constexpr auto error_follows = std::chrono::seconds(10);
 constexpr std::uint32_t lowest_mtu_v4 = 68;
 constexpr std::uint32_t believed_mtu_v4 = 576;
 constexpr std::uint32_t lowest_mtu_v6 = 1280;
@@ -140,9 +141,7 @@ void Tracker::State::follow_tail(const LostItem& item, TimePoint time, Leg leg) 
         const auto& attempt = handshakes.at(at).handshake;
         return !attempt.ended && attempt.first_time <= came;
     };
-    auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination));
-    for (unsigned i = 0; index != no_index && !waits(index); ++i)
-        index = i < max_of_pair ? handshakes.at(index).same_pair.after : no_index;
+    const auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination), waits);
     const bool not_ike = lost.packet_class && *lost.packet_class != PacketClass::ike;
     if (index == no_index || not_ike) {
         diagnostician.stray(lost, time);
@@ -256,15 +255,16 @@ std::uint32_t Tracker::State::find_quoted(const IcmpItem& item, TimePoint time) 
                 return index;
         return no_index;
     }
-    auto index = handshakes.find_pair(
-        keys.of_pair(seen.quoted_source.address, seen.quoted_destination.address));
-    for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
-        const auto& handshake = handshakes.at(index).handshake;
-        if (is_live(handshake, time) && find_quoted_message(handshake, item) != nullptr)
-            return index;
-        index = handshakes.at(index).same_pair.after;
-    }
-    return no_index;
+    const auto pair = keys.of_pair(seen.quoted_source.address, seen.quoted_destination.address);
+    auto silent = no_index; // what it is about where nobody spoke just now
+    const auto index = handshakes.find_pair(pair, [&](std::uint32_t at) {
+        const auto& handshake = handshakes.at(at).handshake;
+        if (!is_live(handshake, time) || find_quoted_message(handshake, item) == nullptr)
+            return false;
+        if (silent == no_index) silent = at;
+        return time - handshake.last_time <= error_follows;
+    });
+    return index == no_index ? silent : index;
 }
 
 /// Believed only if it quotes what we saw of a live handshake: the SPI, or where it quotes less,
@@ -302,23 +302,22 @@ void Tracker::State::follow_icmp(const IcmpItem& item, TimePoint time) {
 void Tracker::State::follow_esp(const EspSeen& seen, TimePoint time) {
     const auto source = static_cast<std::uint32_t>(keys.of(seen.source));
     const auto destination = static_cast<std::uint32_t>(keys.of(seen.destination));
-    auto index = handshakes.find_pair(keys.of_pair(seen.source.address, seen.destination.address));
-    for (unsigned i = 0; index != no_index && i < max_of_pair; ++i) {
-        auto& entry = handshakes.at(index);
+    const auto pair = keys.of_pair(seen.source.address, seen.destination.address);
+    const auto index = handshakes.find_pair(pair, [&](std::uint32_t at) {
+        const auto& entry = handshakes.at(at);
         const bool same_ports =
             seen.source.port == 0 ||
             (entry.client_endpoint == source && entry.server_endpoint == destination) ||
             (entry.client_endpoint == destination && entry.server_endpoint == source);
-        auto& handshake = entry.handshake;
-        if (same_ports && (handshake.auth_answered || entry.evidence != Basis::none)) {
-            handshake.esp_seen = true;
-            const bool accepted = handshake.version == 1 || entry.answer_bytes > refusal_bytes;
-            if (handshake.auth_answered && accepted && entry.answer != Answer::refusal)
-                establish(index, Basis::esp, time);
-            return;
-        }
-        index = entry.same_pair.after;
-    }
+        return same_ports && (entry.handshake.auth_answered || entry.evidence != Basis::none);
+    });
+    if (index == no_index) return;
+    auto& entry = handshakes.at(index);
+    auto& handshake = entry.handshake;
+    handshake.esp_seen = true;
+    const bool accepted = handshake.version == 1 || entry.answer_bytes > refusal_bytes;
+    if (handshake.auth_answered && accepted && entry.answer != Answer::refusal)
+        establish(index, Basis::esp, time);
 }
 
 } // namespace ikefrag

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "plugin/tracker/peer_table.hpp"
 
+#include "plugin/gate/shares.hpp"
+
 #include <algorithm>
 #include <chrono>
 
@@ -52,10 +54,51 @@ const PeerEntry* PeerTable::find(const IpAddress& address) const {
     return index == no_index ? nullptr : &entries_.at(index);
 }
 
+std::uint64_t PeerTable::source_of(const IpAddress& address) const {
+    return keys_.of_words(source_key_of(address, false).words);
+}
+
+std::uint32_t PeerTable::newest_of_source(const IpAddress& address) const {
+    const auto key = source_key_of(address, false);
+    return by_source_.find(source_of(address), [&](std::uint32_t index) {
+        return source_key_of(entries_.at(index).peer.address, false) == key;
+    });
+}
+
+/// The peer that must go before one of this address is added, or no_index.
+std::uint32_t PeerTable::one_too_many(const IpAddress& address) const {
+    std::size_t count = 0;
+    auto oldest = no_index;
+    for (auto i = newest_of_source(address); i != no_index; i = entries_.at(i).same_source.after) {
+        oldest = i;
+        ++count;
+    }
+    if (count >= max_of_source) return oldest;
+    return is_full() ? used_.first() : no_index;
+}
+
+void PeerTable::link_source(std::uint32_t index) {
+    const auto& address = entries_.at(index).peer.address;
+    const auto before = newest_of_source(address);
+    if (before != no_index) sources_.remove(entries_, before);
+    by_source_.push_front(entries_, source_of(address), before, index);
+    sources_.push_back(entries_, index);
+}
+
+void PeerTable::unlink_source(std::uint32_t index) {
+    const auto& entry = entries_.at(index);
+    const auto older = entry.same_source.after;
+    const bool is_newest = entry.same_source.before == no_index;
+    by_source_.remove(entries_, source_of(entry.peer.address), index);
+    if (!is_newest) return;
+    sources_.remove(entries_, index);
+    if (older != no_index) sources_.push_back(entries_, older);
+}
+
 PeerTable::Added PeerTable::add(const Peer& peer) {
     Added added;
-    if (is_full()) {
-        added.evicted = entries_.at(used_.first());
+    if (const auto goes = one_too_many(peer.address); goes != no_index) {
+        added.evicted = entries_.at(goes);
         remove(added.evicted->peer.address);
     }
     const auto index = entries_.make();
@@ -63,12 +106,16 @@ PeerTable::Added PeerTable::add(const Peer& peer) {
     entry.peer = peer;
     by_address_.insert(keys_.of(peer.address), index);
     used_.push_back(entries_, index);
+    link_source(index);
     added.entry = &entry;
     return added;
 }
 
 void PeerTable::touch(PeerEntry& entry) {
-    used_.move_to_back(entries_, index_of(entry.peer.address));
+    const auto index = index_of(entry.peer.address);
+    used_.move_to_back(entries_, index);
+    unlink_source(index);
+    link_source(index);
 }
 
 bool PeerTable::remove(const IpAddress& address) {
@@ -76,15 +123,16 @@ bool PeerTable::remove(const IpAddress& address) {
     if (index == no_index) return false;
     by_address_.erase(keys_.of(address), index);
     used_.remove(entries_, index);
+    unlink_source(index);
     entries_.destroy(index);
     return true;
 }
 
 std::vector<IpAddress> PeerTable::newest(std::size_t count) const {
     std::vector<IpAddress> addresses;
-    addresses.reserve(std::min(count, size()));
-    for (auto i = used_.last(); i != no_index && addresses.size() < count;
-         i = entries_.at(i).used.before)
+    addresses.reserve(std::min(count, sources_.size()));
+    for (auto i = sources_.last(); i != no_index && addresses.size() < count;
+         i = entries_.at(i).source.before)
         addresses.push_back(entries_.at(i).peer.address);
     std::reverse(addresses.begin(), addresses.end());
     return addresses;

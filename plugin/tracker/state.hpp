@@ -168,6 +168,7 @@ private:
     void store_peer(const Entry& entry, PeerRole role, TimePoint time);
     [[nodiscard]] std::string server_name(std::optional<std::size_t> index) const;
     [[nodiscard]] std::optional<std::size_t> server_of(const Peer& peer) const;
+    void note_evicted(const PeerEntry& entry, TimePoint time);
     void count_peer(const PeerEntry& entry, bool add);
     bool note_end(Entry& entry, TimePoint time);
     void note_path_mtu(Entry& entry, Direction direction, std::uint32_t bytes, TimePoint time);

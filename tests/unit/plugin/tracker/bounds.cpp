@@ -31,13 +31,17 @@ Endpoint client_of(std::uint32_t number) {
 }
 
 /// IKE_SA_INIT and IKE_AUTH of a client that receives.
-void attempt(TrackerScript& script, std::uint32_t number, Duration at) {
+void attempt(TrackerScript& script, const Endpoint& client, std::uint32_t number, Duration at) {
     const auto initiator = numbered(number);
-    script.client = client_of(number);
+    script.client = client;
     script.at(at).from_client(sa_init_request(initiator));
     script.at(at + 1ms).from_server(sa_init_response(initiator, responder));
     script.at(at + 2ms).from_client(
         encrypted_message(initiator, responder, {.bytes = 200, .seed = number}));
+}
+
+void attempt(TrackerScript& script, std::uint32_t number, Duration at) {
+    attempt(script, client_of(number), number, at);
 }
 
 } // namespace
@@ -189,6 +193,66 @@ TEST_CASE("bounds: proven sources", "[tracker]") {
     attempt(script, 77, 6s);
     script.expire(7s);
     CHECK(script.tracker.proven_sources() != proven);
+}
+
+TEST_CASE("bounds: one /64 is one proven source", "[tracker]") {
+    TrackerLimits limits;
+    limits.proven_sources = 10;
+    limits.peers = 100;
+    TrackerScript script({}, limits);
+    for (std::uint32_t i = 0; i < 5; ++i) attempt(script, i, 10ms * i);
+    script.expire(1s);
+    const auto server4 = script.server;
+    script.server = {address("2001:db8:1::5"), 500};
+    for (std::uint32_t i = 0; i < 500; ++i) {
+        auto host = address("2001:db8:2::");
+        host.bytes[14] = static_cast<std::uint8_t>(i >> 8);
+        host.bytes[15] = static_cast<std::uint8_t>(i);
+        attempt(script, {host, 500}, 1'000 + i, 2s + 10ms * i);
+    }
+    script.expire(10s);
+    const auto proven = script.tracker.proven_sources();
+    CHECK(proven->size() == 8); // five clients, two servers, one /64
+    CHECK(std::count(proven->begin(), proven->end(), client_of(0).address) == 1);
+    CHECK(std::count(proven->begin(), proven->end(), server4.address) == 1);
+    CHECK(std::count(proven->begin(), proven->end(), script.client.address) == 1);
+    CHECK(script.tracker.peer_count() == 7 + 64);
+    CHECK(script.tracker.totals().evicted_peers == 500 - 64);
+    CHECK(script.tracker.find_peer(client_of(0).address));
+    CHECK(script.tracker.find_peer(script.client.address));
+    // Whoever of it goes, the /64 stays as long as one is left, and counts once.
+    for (std::uint32_t i = 0; i < 64; ++i) {
+        auto host = script.client.address;
+        const auto number = 499 - i;
+        host.bytes[14] = static_cast<std::uint8_t>(number >> 8);
+        host.bytes[15] = static_cast<std::uint8_t>(number);
+        CHECK(script.tracker.proven_sources()->size() == 8);
+        CHECK(script.tracker.forget_peer(host));
+    }
+    CHECK(script.tracker.proven_sources()->size() == 7);
+    CHECK(script.tracker.peer_count() == 7);
+}
+
+TEST_CASE("peers: of one /64 the newest are restored", "[tracker]") {
+    TrackerScript script;
+    for (std::uint32_t i = 0; i < 100; ++i) {
+        Peer peer;
+        peer.address = address("2001:db8:2::");
+        peer.address.bytes[15] = static_cast<std::uint8_t>(i);
+        peer.capability.fragmentation = Fragmentation::ike;
+        peer.first_seen = peer.last_seen = script_start - 1000s + 1s * i;
+        script.tracker.restore_peer(peer);
+    }
+    CHECK(script.tracker.peer_count() == 64);
+    CHECK(script.tracker.find_peer(address("2001:db8:2::63")));
+    CHECK(script.tracker.find_peer(address("2001:db8:2::24")));
+    CHECK_FALSE(script.tracker.find_peer(address("2001:db8:2::23")));
+    const auto& totals = script.tracker.server_totals().at(0);
+    CHECK(totals.peers_by_fragmentation[index(Fragmentation::ike)] == 64);
+    unsigned forgotten = 0;
+    for (const auto& event : script.tracker.take_events())
+        if (std::holds_alternative<PeerForgotten>(event.what)) ++forgotten;
+    CHECK(forgotten == 36);
 }
 
 TEST_CASE("bounds: notify types and exchange types of strangers", "[tracker]") {

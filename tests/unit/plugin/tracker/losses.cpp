@@ -47,6 +47,24 @@ IcmpSeen quote(const TrackerScript& script, Bytes message) {
     return seen;
 }
 
+Spi numbered(std::uint8_t number) {
+    auto result = initiator;
+    result[0] = number;
+    return result;
+}
+
+/// Openings between the same addresses and ports, as anybody can forge them.
+void forge_openings(TrackerScript& script) {
+    for (std::uint8_t i = 100; i < 170; ++i) script.from_client(sa_init_request(numbered(i)));
+}
+
+Handshake find(const TrackerScript& script, const Spi& spi) {
+    for (const auto& handshake : script.handshakes())
+        if (handshake.initiator_spi == spi) return handshake;
+    FAIL("no such handshake");
+    return {};
+}
+
 bool has_ended_unanswered(const Handshake& handshake) {
     return handshake.outcome == Outcome::failed && handshake.basis == Basis::unanswered;
 }
@@ -238,6 +256,64 @@ TEST_CASE("lost datagram: refused by our gate", "[tracker]") {
         lost.enforced = false;
         script.at(10ms).lost(lost).end();
         CHECK_FALSE(script.handshake().messages[2].refused);
+    }
+}
+
+TEST_CASE("pair: what shows no SPI finds a proven handshake behind 70 strangers", "[tracker]") {
+    TrackerScript script;
+    agree(script);
+    const auto auth = encrypted_message(initiator, responder, {.bytes = 4000});
+    SECTION("ESP") {
+        script.at(10ms).from_client(auth);
+        script.at(20ms).from_server(encrypted_message(
+            initiator, responder, {.response = true, .from_initiator = false, .bytes = 1400}));
+        forge_openings(script.at(30ms));
+        script.at(40ms).esp({script.client.address, 0}, {script.server.address, 0}).end();
+        CHECK(find(script, initiator).outcome == Outcome::established);
+        CHECK(find(script, initiator).basis == Basis::esp);
+    }
+    SECTION("an ICMP error that quotes the ports alone") {
+        script.at(10ms).from_client(auth);
+        forge_openings(script.at(20ms));
+        script.at(30ms).icmp(quote(script, {})).end();
+        CHECK(find(script, initiator).icmp.size() == 1);
+    }
+    SECTION("tails") {
+        script.at(10ms).lost(first_only(script, auth));
+        forge_openings(script.at(20ms));
+        script.at(1s).lost(tail_only(script)).end();
+        CHECK(find(script, initiator).messages.size() == 4);
+    }
+}
+
+TEST_CASE("pair: a newcomer is found beside proven ones", "[tracker]") {
+    TrackerScript script;
+    const auto prove = [&](const Spi& spi) {
+        script.from_client(sa_init_request(spi)).from_server(sa_init_response(spi, responder));
+        script.from_client(encrypted_message(spi, responder, {.bytes = 200, .seed = spi[0]}));
+    };
+    SECTION("by its tails, behind 70 that ended") {
+        for (std::uint8_t i = 100; i < 170; ++i) {
+            script.at(1ms * i);
+            prove(numbered(i));
+        }
+        script.at(100s).from_client(sa_init_request(numbered(1)));
+        script.at(101s).lost(tail_only(script)).end();
+        CHECK(find(script, numbered(1)).messages.size() == 2);
+    }
+    SECTION("by an ICMP error, where the proven one is silent") {
+        script.at(0s);
+        prove(initiator);
+        script.at(20s).from_client(sa_init_request(numbered(1)));
+        script.at(20s + 5ms).icmp(quote(script, {})).end();
+        CHECK(find(script, numbered(1)).icmp.size() == 1);
+        CHECK(find(script, initiator).icmp.empty());
+    }
+    SECTION("but not if only the proven one spoke lately") {
+        script.at(0s);
+        prove(initiator);
+        script.at(20s).icmp(quote(script, {})).end();
+        CHECK(find(script, initiator).icmp.size() == 1);
     }
 }
 
