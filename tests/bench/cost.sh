@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a hostile fragment costs, whatever is held: instructions counted by callgrind with 100 to 100 000 datagrams open
-# (limits raised), flat within a tenth; what a message costs in the tracker; and resident memory under ten million fragments,
-# at most table_bytes and 5 %.
+# (limits raised), flat within a tenth: of tails of open datagrams, and of what a full table has to do (evictions, poison,
+# what is left, expiries); what a message costs in the tracker; and resident memory under ten million fragments, at most
+# table_bytes and 5 %, where packets bind (as shipped) and where bytes do.
 #   tests/bench/cost.sh [FRAGMENTS=10000000]
 # Needs valgrind. Programs come from the release build (IKEFRAG_BUILD: another).
 set -uo pipefail
@@ -16,30 +17,35 @@ if [ -f "$build/build.ninja" ]; then cmake --build "$build" --target hostile tra
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# instructions OPEN: for each of OPEN fragments, one for every open datagram, one after the other
+# instructions KIND OPEN TIMES FED: of each of FED fragments; `cost` has one for every open datagram, one after the other
 instructions() {
-    if ! valgrind --tool=callgrind --collect-atstart=no --toggle-collect=measured_feed --callgrind-out-file="$folder/$1" \
-        "$build/tests/bench/hostile" cost "$1" "$1" > "$folder/$1.log" 2>&1; then
-        tail -n 3 "$folder/$1.log" >&2
+    if ! valgrind --tool=callgrind --collect-atstart=no --toggle-collect=measured_feed --callgrind-out-file="$folder/$1-$2" \
+        "$build/tests/bench/hostile" "$1" "$2" "$3" > "$folder/$1-$2.log" 2>&1; then
+        tail -n 3 "$folder/$1-$2.log" >&2
         return 1
     fi
-    awk -v n="$1" '/^summary:|^totals:/ { total = $2 } END { if (total > 0) printf "%.0f\n", total / n; else exit 1 }' "$folder/$1"
+    awk -v n="$4" '/^summary:|^totals:/ { total = $2 } END { if (total > 0) printf "%.0f\n", total / n; else exit 1 }' "$folder/$1-$2"
 }
 
-failed=0 first=
-for open in 100 1000 10000 100000; do
-    if ! each=$(instructions "$open"); then
-        echo "FAIL cost — nothing was measured with $open datagrams open"
-        exit 1
-    fi
-    first=${first:-$each}
-    text="$each instructions a fragment with $open datagrams open, $(grep -o 'mean probes.*' "$folder/$open.log")"
-    if [ $((each * 10)) -le $((first * 11)) ]; then
-        echo "ok cost: $text"
-    else
-        echo "FAIL cost — $text: more than a tenth above $first"
-        failed=1
-    fi
+failed=0
+rounds=5000
+for kind in cost crowd; do
+    first=
+    for open in 100 1000 10000 100000; do
+        if [ $kind = cost ]; then times=$open fed=$open; else times=$rounds fed=$((rounds * 6)); fi
+        if ! each=$(instructions $kind $open $times $fed); then
+            echo "FAIL $kind — nothing was measured with $open datagrams open"
+            exit 1
+        fi
+        first=${first:-$each}
+        text="$each instructions a fragment with $open datagrams open, $(grep -oE 'mean probes.*|[0-9]+ evictions.*' "$folder/$kind-$open.log")"
+        if [ $((each * 10)) -le $((first * 11)) ]; then
+            echo "ok $kind: $text"
+        else
+            echo "FAIL $kind — $text: more than a tenth above $first"
+            failed=1
+        fi
+    done
 done
 # A whole message in the tracker, over healthy handshakes of ten messages.
 messages=64000
@@ -51,10 +57,12 @@ else
     echo "FAIL cost — nothing was measured of the tracker"
     failed=1
 fi
-if text=$("$build/tests/bench/hostile" rss "${1:-10000000}"); then
-    echo "ok memory: $text"
-else
-    echo "FAIL memory — $text"
-    failed=1
-fi
+for bound in packets bytes; do
+    if text=$("$build/tests/bench/hostile" rss $bound "${1:-10000000}"); then
+        echo "ok memory: $text"
+    else
+        echo "FAIL memory — $text"
+        failed=1
+    fi
+done
 exit "$failed"

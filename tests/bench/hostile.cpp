@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// hostile rss [FRAGMENTS]: resident memory of a gate with the shipped limits under so many hostile
-// fragments (default 10 million), against its cap
+// hostile rss packets|bytes [FRAGMENTS]: resident memory of a gate under so many hostile fragments
+// (default 10 million), against its cap; with the shipped limits, where the packets held are what
+// binds, or with all others raised, so that table_bytes is
+// hostile crowd OPEN [ROUNDS]: feeds what a full table of OPEN datagrams has to do besides holding
+// (limits raised), for callgrind: evictions, poison and poisoned, what was left, expiries
 // hostile cost OPEN [FRAGMENTS]: feeds fragments while OPEN datagrams are open (limits raised), for
 // callgrind: --toggle-collect=measured*
 // hostile time OPEN [FRAGMENTS]: the same, in nanoseconds of processor time a fragment
@@ -65,21 +68,25 @@ void mend_header_checksum(Buffer& packet) {
         static_cast<std::uint32_t>(static_cast<std::uint16_t>(~checksum(Bytes(packet).first(20)))));
 }
 
-/// Hostile fragments of several kinds, changed in place: nothing here allocates.
+/// Hostile fragments of several kinds, changed in place: nothing here allocates. A third of them
+/// forges the server's address: they fill the half of the table that is kept for it.
 class Attack {
 public:
     Attack() {
         const auto flow = flow4();
         const auto payload = udp(flow, ike_auth(16'000));
-        for (const std::uint32_t begin : {0u, 8'000u, 1'400u})
-            for (const std::uint32_t bytes : {48u, 1'400u, 600u})
-                kinds_.push_back(fragment(flow.ends, payload, begin, begin + bytes));
+        for (const auto& ends : {flow.ends, flow.ends, reversed(flow).ends})
+            for (const std::uint32_t begin : {0u, 8'000u, 1'400u})
+                for (const std::uint32_t bytes : {48u, 1'400u, 600u})
+                    kinds_.push_back(fragment(ends, payload, begin, begin + bytes));
     }
     const Buffer& next() {
-        auto& packet = kinds_[random_() % kinds_.size()];
-        const auto source = static_cast<std::uint32_t>(random_() % 10'000);
-        packet[12] = static_cast<std::uint8_t>(11 + source % 7);
-        put16(packet, 14, source);
+        const auto kind = random_() % kinds_.size();
+        auto& packet = kinds_[kind];
+        const auto client = static_cast<std::uint32_t>(random_() % 10'000);
+        const std::size_t at = kind < kinds_.size() / 3 * 2 ? 12 : 16;
+        packet[at] = static_cast<std::uint8_t>(11 + client % 7);
+        put16(packet, at + 2, client);
         put16(packet, 4, static_cast<std::uint32_t>(random_() % 64));
         mend_header_checksum(packet);
         return packet;
@@ -90,10 +97,16 @@ private:
     std::mt19937 random_{1};
 };
 
-int rss(std::uint64_t fragments) {
+int rss(std::uint64_t fragments, bool bytes_bind) {
     Attack attack;
     for (int i = 0; i < 1'000; ++i) (void)attack.next();
-    const auto policy = std::make_shared<const Policy>(policy_for(0));
+    auto shipped = policy_for(0);
+    if (bytes_bind) {
+        shipped.limits.table_datagrams = 100'000;
+        shipped.limits.table_packets = 100'000;
+        shipped.limits.source_datagrams = 64;
+    }
+    const auto policy = std::make_shared<const Policy>(shipped);
     const auto before = status_bytes("VmRSS");
     Gate gate(policy, {1, 2, 3});
     GateOutput out;
@@ -113,14 +126,15 @@ int rss(std::uint64_t fragments) {
     const auto grown = highest - before;
     std::printf("%llu hostile fragments: resident memory grew by %zu bytes, %.3f of the cap of %u; "
                 "accounted "
-                "at most %llu held, %zu fixed; %llu evictions\n",
+                "at most %llu held, %zu fixed; %llu evictions; %s bound\n",
                 static_cast<unsigned long long>(fragments),
                 grown,
                 static_cast<double>(grown) / cap,
                 cap,
                 static_cast<unsigned long long>(gate.counters().held_bytes_max.get()),
                 gate.memory().fixed_bytes,
-                static_cast<unsigned long long>(gate.counters().evictions.get()));
+                static_cast<unsigned long long>(gate.counters().evictions.get()),
+                bytes_bind ? "bytes" : "packets");
     return static_cast<double>(grown) <= 1.05 * cap ? 0 : 1;
 }
 
@@ -193,6 +207,70 @@ int cost(std::uint32_t open, std::uint32_t fragments, bool timed) {
     return 0;
 }
 
+/// A table that is full: per round a new datagram that another makes way for, a contradiction that
+/// poisons, a piece of what is poisoned, one of what was left; then, as time goes on, a new
+/// datagram for each that expires.
+int crowd(std::uint32_t open, std::uint32_t rounds) {
+    auto policy = policy_for(open);
+    policy.limits.table_datagrams = 2 * open; // half of it is for who is not proven
+    Gate gate(std::make_shared<const Policy>(policy), {1, 2, 3});
+    GateOutput out;
+    auto now = TimePoint{1'795'420'800s};
+    const auto flow = flow4();
+    const auto payload = udp(flow, ike_auth(8'000));
+    const auto dns = flow4(53, 53);
+    auto head = fragment(flow.ends, payload, 0, 600);
+    auto other = head;
+    other[100] ^= 1;
+    auto tail = fragment(flow.ends, payload, 600, 1'200);
+    auto left = fragment(dns.ends, udp(dns, Buffer(2'000)), 0, 600);
+    std::uint32_t number = 0;
+    const auto feed = [&](Buffer& bytes, std::uint32_t source, bool count) {
+        put16(bytes, 12, 0x0b00 + (source >> 16));
+        put16(bytes, 14, source);
+        mend_header_checksum(bytes);
+        Packet packet;
+        packet.id.value = ++number;
+        packet.bytes = bytes;
+        now += 1us;
+        if (count)
+            measured_feed(gate, packet, now, out);
+        else
+            gate.feed(packet, now, out);
+        out.clear();
+    };
+    std::uint32_t next = 0;
+    while (next < open) feed(head, next++, false);
+    constexpr std::uint32_t strangers = 1u << 23; // sources of what is left
+    for (std::uint32_t i = 0; i < rounds; ++i) {
+        feed(head, next++, true);
+        const auto victim = next - 1 - i % (open / 2);
+        feed(other, victim, true);
+        feed(tail, victim, true);
+        feed(left, strangers + i, true);
+        feed(left, strangers + i, true);
+        feed(head, next++, false); // full again
+    }
+    for (std::uint32_t i = 0; i < rounds; ++i) {
+        now = *gate.next_deadline() - 1us; // as feed() counts
+        feed(head, next++, true);
+    }
+    const auto& counters = gate.counters();
+    const auto count = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+    const auto poisoned = counters.refusals[0][index(Reason::poisoned)][1].get();
+    const auto timed_out = counters.refusals[0][index(Reason::timeout)][1].get();
+    std::printf("%u open, %u measured: %llu evictions, %llu poisoned, %llu left, %llu expired\n",
+                open,
+                6 * rounds,
+                count(counters.evictions.get()),
+                count(poisoned),
+                count(counters.datagrams[0][index(DatagramOutcome::left)].get()),
+                count(timed_out));
+    const bool as_meant = counters.evictions.get() >= rounds && poisoned >= rounds / 2 &&
+                          timed_out >= rounds / 2 && counters.held_packets.get() <= open;
+    return as_meant ? 0 : 2;
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -200,12 +278,18 @@ int main(int count, char** arguments) {
     const auto number = [&](int at, unsigned long otherwise) {
         return count > at ? std::strtoul(arguments[at], nullptr, 10) : otherwise;
     };
-    if (what == "rss") return rss(number(2, 10'000'000));
+    const std::string bound = count > 2 ? arguments[2] : "";
+    if (what == "rss" && (bound == "packets" || bound == "bytes"))
+        return rss(number(3, 10'000'000), bound == "bytes");
+    if (what == "crowd" && count > 2)
+        return crowd(static_cast<std::uint32_t>(number(2, 100)),
+                     static_cast<std::uint32_t>(number(3, 10'000)));
     if ((what == "cost" || what == "time") && count > 2)
         return cost(static_cast<std::uint32_t>(number(2, 100)),
                     static_cast<std::uint32_t>(number(3, 800)),
                     what == "time");
-    std::fprintf(
-        stderr, "usage: hostile rss [FRAGMENTS] | cost OPEN [FRAGMENTS] | time OPEN [FRAGMENTS]\n");
+    std::fputs("usage: hostile rss packets|bytes [FRAGMENTS] | cost OPEN [FRAGMENTS] | time OPEN "
+               "[FRAGMENTS] | crowd OPEN [ROUNDS]\n",
+               stderr);
     return 2;
 }
