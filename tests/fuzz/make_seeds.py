@@ -95,7 +95,8 @@ for name, steps in {
 }.items():
     seed("tracker_sequence", name, bytes(byte for step in steps for byte in step))
 
-# A sequence for the gate: family; then what (datagram 0..7, id << 3, pause << 5), offset / 8, length.
+# A sequence for the gate: family, and 2 if datagram 1 is a long one (its offset and length count 16 times); then what
+# (datagram 0..7, id << 3, pause << 5), offset / 8, length.
 SEQUENCES = {
     "in-order": [(0, 0, 104), (0, 13, 104)],
     "last-first": [(0, 13, 104), (0, 0, 104)],
@@ -118,6 +119,16 @@ SEQUENCES = {
 }
 for name, steps in SEQUENCES.items():
     for family, number in (("ipv4", 0), ("ipv6", 1)):
+        seed("packet_sequence", f"{name}-{family}", bytes([number]) + b"".join(bytes(s) for s in steps))
+# 6008 octets in three pieces, one of them up to the border of two 2 KiB windows, and pieces that cross it.
+LONG = {
+    "long-in-order": [(1, 0, 128), (1, 16, 128), (1, 32, 255)],
+    "long-copy-across-the-border": [(1, 8, 128), (1, 8, 128), (1, 0, 64), (1, 24, 255)],
+    "long-front-of-a-piece-to-the-border": [(1, 0, 64), (1, 8, 128), (1, 8, 64), (1, 24, 255)],
+    "long-two-pieces-once-more-as-one": [(1, 8, 64), (1, 16, 64), (1, 8, 128), (1, 0, 64), (1, 24, 255)],
+}
+for name, steps in LONG.items():
+    for family, number in (("ipv4", 2), ("ipv6", 3)):
         seed("packet_sequence", f"{name}-{family}", bytes([number]) + b"".join(bytes(s) for s in steps))
 
 # An ICMP error: family and kind; then type, code and the quote, or how a true quote is made.

@@ -8,12 +8,13 @@
         before, as a real client sends); one line each: size and SHA-1 of the UDP payload.
     packets.py play FILE.pcap DEVICE [--pause S] [--rate N --seconds S]
         Sends the packets of a capture, in its order, at once (or with pauses; a negative pause: at the capture's own pace; with
-        a rate: again and again for so long, so many a second). Prints how many.
+        a rate: again and again for so long or until SIGTERM, so many a second). Prints how many.
     packets.py heads FILE.pcap NUMBER [SIZE=200]
         Writes a capture with so many first fragments of IKE_AUTH, each from a source of its own: their tails never come.
-    packets.py flood FILE.pcap one|many|net48|server NUMBER
-        Writes a capture of first fragments whose tails never come: from one source, from 10 000, from one IPv6 /48 (each from a
-        /64 of its own), or with the server's own address as source and ever other clients as destination.
+    packets.py flood FILE.pcap one|one6|many|net48|server|client NUMBER
+        Writes a capture of first fragments whose tails never come: from one source (one6: ever other addresses of one IPv6 /64),
+        from 10 000, from one IPv6 /48 (each from a /64 of its own), with the server's own address as source and ever other
+        clients as destination, or (client) with one server's address as source and one client.
     packets.py openings FILE.pcap NUMBER
         Writes a capture of so many IKE_SA_INITs, each from a client of its own.
     packets.py strays FILE.pcap
@@ -27,6 +28,7 @@ Run in a namespace of the lab; packets leave through a raw socket, headers as bu
 import argparse
 import hashlib
 import random
+import signal
 import socket
 import struct
 import time
@@ -217,13 +219,17 @@ def flood(kind, number):
     """First fragments of 600 octets, every datagram with an id of its own."""
     for n in range(number):
         source, destination = "192.0.2.66", SRV4
-        if kind == "many":
+        if kind == "one6":
+            source, destination = "2001:db8:bad::%x" % (1 + n % 65535), SRV6
+        elif kind == "many":
             m = n * 7919 % 10000
             source = "172.%d.%d.%d" % (16 + m // 62500, m // 250 % 250, 1 + m % 250)
         elif kind == "net48":
             source, destination = "2001:db8:bad:%x::1" % (n % 65536), SRV6
         elif kind == "server":
             source, destination = SRV4, "172.%d.%d.%d" % (16 + n // 62500 % 16, n // 250 % 250, 1 + n % 250)
+        elif kind == "client":
+            source, destination = "10.99.2.3", "10.99.1.3"
         yield fragments(source, destination, udp(source, destination, 500, 500, ike(3000, n)), 1 + n % 65535, 600)[0]
 
 
@@ -318,8 +324,9 @@ def play(path, device, pause, rate=0, seconds=0):
     raw.bind((device, 0))
     if rate:
         frames = [gateway + own + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0") + packet for _, packet in read_pcap(path)]
-        begin, sent = time.monotonic(), 0
-        while time.monotonic() < begin + seconds:
+        begin, sent, over = time.monotonic(), 0, []
+        signal.signal(signal.SIGTERM, lambda *_: over.append(True))
+        while not over and time.monotonic() < begin + seconds:
             for _ in range(20):
                 raw.send(frames[sent % len(frames)])
                 sent += 1
@@ -393,7 +400,7 @@ def main():
     six.add_argument("file")
     five = commands.add_parser("flood")
     five.add_argument("file")
-    five.add_argument("kind", choices=["one", "many", "net48", "server"])
+    five.add_argument("kind", choices=["one", "one6", "many", "net48", "server", "client"])
     five.add_argument("number", type=int)
     a = parser.parse_args()
     if a.command == "fragments":

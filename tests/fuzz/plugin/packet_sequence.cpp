@@ -29,7 +29,8 @@ Policy make_policy() {
     return policy;
 }
 
-/// Datagrams to cut pieces from: sound, of another class, and broken in one way each.
+/// Datagrams to cut pieces from: sound, of another class, and broken in one way each; the last one
+/// is long.
 const std::vector<Buffer>& datagrams(const Flow& flow) {
     static std::array<std::vector<Buffer>, 2> made;
     auto& list = made[index(flow.ends.source.family)];
@@ -49,7 +50,8 @@ const std::vector<Buffer>& datagrams(const Flow& flow) {
             udp(flow, Buffer(200, 9)),
             lying,
             wrong,
-            unsummed};
+            unsummed,
+            udp(flow, ike_auth(6'000))};
     return list;
 }
 
@@ -58,7 +60,9 @@ const std::vector<Buffer>& datagrams(const Flow& flow) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const auto policy = std::make_shared<const Policy>(make_policy());
     ByteReader reader(Bytes(data, size));
-    const auto flow = flow_of((reader.u8() & 1) != 0 ? Family::ipv6 : Family::ipv4);
+    const auto shape = reader.u8();
+    const auto flow = flow_of((shape & 1) != 0 ? Family::ipv6 : Family::ipv4);
+    const bool long_second = (shape & 2) != 0; // the second datagram has more than one window
     Gate gate(policy, {});
     NaiveGate oracle(flow, policy->limits);
     GateOutput out;
@@ -67,10 +71,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::uint32_t number = 0;
     while (!reader.rest().empty() && number < 64) {
         const auto what = reader.u8();
-        const auto& whole = datagrams(flow)[what & 7u];
+        const bool is_long = long_second && (what & 7u) == 1;
+        const auto& whole = is_long ? datagrams(flow).back() : datagrams(flow)[what & 7u];
+        const std::uint32_t scale = is_long ? 16 : 1;
         const auto where = reader.u8();
-        const std::uint32_t begin = (where & 0x3fu) * 8u;
-        const std::uint32_t length = reader.u8();
+        const std::uint32_t begin = (where & 0x3fu) * 8u * scale;
+        const std::uint32_t length = reader.u8() * scale;
         now += std::chrono::milliseconds((what >> 5) * 250);
         Piece piece{.number = number + 1, .id = (what >> 3 & 3u) + 1, .offset = begin};
         const auto first = std::min<std::size_t>(begin, whole.size());
