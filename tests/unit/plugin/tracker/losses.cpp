@@ -47,6 +47,13 @@ IcmpSeen quote(const TrackerScript& script, Bytes message) {
     return seen;
 }
 
+/// The same of a message of which ports and UDP Length are quoted, but no SPI.
+IcmpSeen quote_ports(const TrackerScript& script, const ByteVector& message) {
+    auto seen = quote(script, {});
+    seen.quoted_udp_bytes = static_cast<std::uint16_t>(8 + message.size());
+    return seen;
+}
+
 Spi numbered(std::uint8_t number) {
     auto result = initiator;
     result[0] = number;
@@ -275,7 +282,7 @@ TEST_CASE("pair: what shows no SPI finds a proven handshake behind 70 strangers"
     SECTION("an ICMP error that quotes the ports alone") {
         script.at(10ms).from_client(auth);
         forge_openings(script.at(20ms));
-        script.at(30ms).icmp(quote(script, {})).end();
+        script.at(30ms).icmp(quote_ports(script, auth)).end();
         CHECK(find(script, initiator).icmp.size() == 1);
     }
     SECTION("tails") {
@@ -305,14 +312,16 @@ TEST_CASE("pair: a newcomer is found beside proven ones", "[tracker]") {
         script.at(0s);
         prove(initiator);
         script.at(20s).from_client(sa_init_request(numbered(1)));
-        script.at(20s + 5ms).icmp(quote(script, {})).end();
+        script.at(20s + 5ms).icmp(quote_ports(script, sa_init_request(initiator))).end();
         CHECK(find(script, numbered(1)).icmp.size() == 1);
         CHECK(find(script, initiator).icmp.empty());
     }
     SECTION("but not if only the proven one spoke lately") {
         script.at(0s);
         prove(initiator);
-        script.at(20s).icmp(quote(script, {})).end();
+        script.at(20s)
+            .icmp(quote_ports(script, encrypted_message(initiator, responder, {.bytes = 200})))
+            .end();
         CHECK(find(script, initiator).icmp.size() == 1);
     }
 }
