@@ -121,13 +121,14 @@ void Tracker::State::follow_message(const MessageItem& item, TimePoint time, Leg
     sighting.transport = transport_of(item);
 
     auto* repeated = find_repeat(handshake, sighting);
-    // A capture may have a packet before and behind a NAT, a daemon is shown it before alone: the
-    // bytes of another client are its own.
+    // A capture may have a packet before and behind a NAT, a daemon is shown it before alone: what
+    // opens with another client's bytes is another client. MOBIKE asks from several addresses.
     const auto client_end = [&](const Endpoint& from, const Endpoint& to) {
         return (sighting.from_client ? from : to).address;
     };
     const bool of_another =
         repeated != nullptr && live_since &&
+        is_opening_exchange(facts.header.major, facts.header.exchange_type) &&
         client_end(source, destination) != client_end(repeated->source, repeated->destination);
     if (repeated != nullptr && !of_another &&
         time - std::max(repeated->time, repeated->left_time.value_or(repeated->time)) <

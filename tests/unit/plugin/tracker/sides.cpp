@@ -571,6 +571,24 @@ TEST_CASE("MOBIKE: the handshake follows the client to another address", "[track
     CHECK_FALSE(script.tracker.find_peer(address("192.0.2.77")));
 }
 
+TEST_CASE("MOBIKE: one request from several addresses is sent once", "[tracker]") {
+    TrackerScript script;
+    script.tracker.set_live_since(script_start);
+    agree(script, {}, {});
+    authenticate(script);
+    const auto probe =
+        encrypted_message(initiator, responder, {.exchange = 37, .id = 2, .bytes = 100});
+    const auto second = Endpoint{address("192.0.2.77"), 500};
+    script.at(5s).from_client(probe).send(second, script.server, probe);
+    script.at(5s + 2ms).from_server(encrypted_message(
+        initiator,
+        responder,
+        {.exchange = 37, .id = 2, .response = true, .from_initiator = false, .bytes = 80}));
+    const auto handshake = script.end().handshake();
+    CHECK(handshake.outcome == Outcome::established);
+    CHECK(handshake.retransmits == 0);
+}
+
 TEST_CASE("responder's own exchanges have their own message ids", "[tracker]") {
     TrackerScript script;
     agree(script, {}, {});
