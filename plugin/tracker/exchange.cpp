@@ -239,7 +239,7 @@ void Tracker::State::apply_request(std::uint32_t index, const Sighting& sighting
     }
     if (sighting.from_client && handshake.init_answered &&
         header.responder_spi == handshake.responder_spi)
-        prove(index, source, sighting.time);
+        prove(index, source, sighting.item.seen.destination.address, sighting.time);
     if (is_auth_exchange(header.exchange_type)) {
         if (entry.first_auth_id == 0) entry.first_auth_id = header.message_id;
         set_stage(entry, header.message_id > entry.first_auth_id ? Stage::eap : Stage::auth);
@@ -500,7 +500,10 @@ void Tracker::State::apply_v1(std::uint32_t index, Sighting& sighting) {
     }
     if (sighting.from_client && handshake.client_is_initiator && handshake.init_answered &&
         header.responder_spi == handshake.responder_spi)
-        prove(index, sighting.item.seen.source.address, sighting.time);
+        prove(index,
+              sighting.item.seen.source.address,
+              sighting.item.seen.destination.address,
+              sighting.time);
     auto& asked = entry.asked[0];
     if (!sighting.whole) {
         if (!sighting.from_initiator)

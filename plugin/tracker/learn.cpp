@@ -44,10 +44,13 @@ std::optional<bool> names_intermediate(const SideFacts& side, std::uint8_t versi
 } // namespace
 
 /// Whether a request that names the responder's SPI shows that the client receives: it comes from
-/// where that SPI was sent to, and to nobody else. A server gives its answer again to whoever
-/// repeats the bytes it answered, from any address: then to know the SPI shows nothing, nor does
-/// the source of a packet.
-bool Tracker::State::shows_itself(const Handshake& handshake, const IpAddress& source) {
+/// where that SPI was sent to, and to nobody else, and goes to who sent it. A server gives its
+/// answer again to whoever repeats the bytes it answered, from any address: then to know the SPI
+/// shows nothing, nor does the source of a packet.
+bool Tracker::State::shows_itself(const Handshake& handshake,
+                                  const IpAddress& source,
+                                  const IpAddress& destination) {
+    if (source != handshake.client.address || destination != handshake.server.address) return false;
     const auto& messages = handshake.messages;
     const auto is_answer = [&handshake](const MessageRecord& record) {
         return record.role == Role::response && !record.from_initiator &&
@@ -63,7 +66,7 @@ bool Tracker::State::shows_itself(const Handshake& handshake, const IpAddress& s
                    !reached_opener(other);
         });
     };
-    return source == handshake.client.address && handshake.messages_forgotten == 0 &&
+    return handshake.messages_forgotten == 0 &&
            std::any_of(messages.begin(), messages.end(), [&](const MessageRecord& record) {
                const bool is_real = handshake.version == 1 || record.notes.has(Note::nonce);
                return is_answer(record) && is_real && record.complete && !record.unasked &&
@@ -72,10 +75,13 @@ bool Tracker::State::shows_itself(const Handshake& handshake, const IpAddress& s
 }
 
 /// The client has shown that it receives: now, and not before, what both sides said is stored.
-void Tracker::State::prove(std::uint32_t index, const IpAddress& source, TimePoint time) {
+void Tracker::State::prove(std::uint32_t index,
+                           const IpAddress& source,
+                           const IpAddress& destination,
+                           TimePoint time) {
     auto& entry = handshakes.at(index);
     auto& handshake = entry.handshake;
-    if (handshake.proven || !shows_itself(handshake, source)) return;
+    if (handshake.proven || !shows_itself(handshake, source, destination)) return;
     handshake.proven = true;
     handshakes.promote(index);
     if (handshake.probe) return;

@@ -241,7 +241,7 @@ void Tracker::State::apply_lost_request(std::uint32_t index,
     if (is_auth_exchange(header.exchange_type)) set_stage(entry, Stage::auth);
     if (record.direction == Direction::to_server && handshake.init_answered &&
         header.responder_spi == handshake.responder_spi)
-        prove(index, record.source.address, time);
+        prove(index, record.source.address, record.destination.address, time);
 }
 
 // ICMP ------------------------------------------------------------------------------------------

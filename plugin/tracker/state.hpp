@@ -163,8 +163,12 @@ private:
     [[nodiscard]] std::uint32_t find_quoted(const IcmpItem& item, TimePoint time) const;
 
     // learn.cpp
-    void prove(std::uint32_t index, const IpAddress& source, TimePoint time);
-    [[nodiscard]] static bool shows_itself(const Handshake& handshake, const IpAddress& source);
+    void prove(std::uint32_t index,
+               const IpAddress& source,
+               const IpAddress& destination,
+               TimePoint time);
+    [[nodiscard]] static bool
+    shows_itself(const Handshake& handshake, const IpAddress& source, const IpAddress& destination);
     void store_peer(const Entry& entry, PeerRole role, TimePoint time);
     [[nodiscard]] std::string server_name(std::optional<std::size_t> index) const;
     [[nodiscard]] std::optional<std::size_t> server_of(const Peer& peer) const;
