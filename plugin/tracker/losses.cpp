@@ -137,11 +137,15 @@ void Tracker::State::follow_lost(const LostItem& item, TimePoint time, Leg leg) 
 void Tracker::State::follow_tail(const LostItem& item, TimePoint time, Leg leg) {
     const auto& lost = item.lost;
     const auto came = came_at(lost, time);
+    auto done = no_index; // whose it is where nobody waits for his IKE_AUTH
     const auto waits = [&](std::uint32_t at) {
         const auto& attempt = handshakes.at(at).handshake;
-        return !attempt.ended && attempt.first_time <= came;
+        if (attempt.ended || attempt.first_time > came) return false;
+        if (attempt.auth_answered && done == no_index) done = at;
+        return !attempt.auth_answered;
     };
-    const auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination), waits);
+    auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination), waits);
+    if (index == no_index) index = done;
     const bool not_ike = lost.packet_class && *lost.packet_class != PacketClass::ike;
     if (index == no_index || not_ike) {
         diagnostician.stray(lost, time);

@@ -308,6 +308,15 @@ TEST_CASE("pair: a newcomer is found beside proven ones", "[tracker]") {
         script.at(101s).lost(tail_only(script)).end();
         CHECK(find(script, numbered(1)).messages.size() == 2);
     }
+    SECTION("by its tails, where the proven one has its answer") {
+        script.at(0s);
+        prove(initiator);
+        script.at(1s).from_server(encrypted_message(
+            initiator, responder, {.response = true, .from_initiator = false, .bytes = 1400}));
+        script.at(2s).from_client(sa_init_request(numbered(1)));
+        script.at(4s).lost(tail_only(script)).end();
+        CHECK(find(script, numbered(1)).messages.size() == 2);
+    }
     SECTION("by an ICMP error, where the proven one is silent") {
         script.at(0s);
         prove(initiator);
