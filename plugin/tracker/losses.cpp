@@ -10,8 +10,9 @@ namespace ikefrag {
 namespace {
 
 constexpr std::size_t max_icmp = 16;
-/// An error comes soon after what it quotes; what is sent again is sent again within this time.
-constexpr auto error_follows = std::chrono::seconds(10);
+/// Who waits for an answer asks again within this time; what is lost or quoted is of who spoke
+/// then.
+constexpr auto speaks_again = std::chrono::seconds(10);
 constexpr std::uint32_t lowest_mtu_v4 = 68;
 constexpr std::uint32_t believed_mtu_v4 = 576;
 constexpr std::uint32_t lowest_mtu_v6 = 1280;
@@ -137,15 +138,15 @@ void Tracker::State::follow_lost(const LostItem& item, TimePoint time, Leg leg) 
 void Tracker::State::follow_tail(const LostItem& item, TimePoint time, Leg leg) {
     const auto& lost = item.lost;
     const auto came = came_at(lost, time);
-    auto done = no_index; // whose it is where nobody waits for his IKE_AUTH
+    auto silent = no_index; // whose it is where nobody spoke just now and waits for an answer
     const auto waits = [&](std::uint32_t at) {
         const auto& attempt = handshakes.at(at).handshake;
         if (attempt.ended || attempt.first_time > came) return false;
-        if (attempt.auth_answered && done == no_index) done = at;
-        return !attempt.auth_answered;
+        if (silent == no_index) silent = at;
+        return !attempt.auth_answered && came - attempt.last_time <= speaks_again;
     };
     auto index = handshakes.find_pair(keys.of_pair(lost.source, lost.destination), waits);
-    if (index == no_index) index = done;
+    if (index == no_index) index = silent;
     const bool not_ike = lost.packet_class && *lost.packet_class != PacketClass::ike;
     if (index == no_index || not_ike) {
         diagnostician.stray(lost, time);
@@ -266,7 +267,7 @@ std::uint32_t Tracker::State::find_quoted(const IcmpItem& item, TimePoint time) 
         if (!is_live(handshake, time) || find_quoted_message(handshake, item) == nullptr)
             return false;
         if (silent == no_index) silent = at;
-        return time - handshake.last_time <= error_follows;
+        return time - handshake.last_time <= speaks_again;
     });
     return index == no_index ? silent : index;
 }

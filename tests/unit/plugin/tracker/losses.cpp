@@ -317,6 +317,13 @@ TEST_CASE("pair: a newcomer is found beside proven ones", "[tracker]") {
         script.at(4s).lost(tail_only(script)).end();
         CHECK(find(script, numbered(1)).messages.size() == 2);
     }
+    SECTION("by its tails, where the proven one gave up") {
+        script.at(0s);
+        prove(initiator);
+        script.at(20s).from_client(sa_init_request(numbered(1)));
+        script.at(22s).lost(tail_only(script)).end();
+        CHECK(find(script, numbered(1)).messages.size() == 2);
+    }
     SECTION("by an ICMP error, where the proven one is silent") {
         script.at(0s);
         prove(initiator);
