@@ -57,7 +57,8 @@ std::uint32_t HandshakeTable::find(const Spi& spi, std::uint8_t version) const {
 std::uint32_t HandshakeTable::newest_of_pair(std::uint64_t pair, bool strong) const {
     return by_pair_.find(pair, [&](std::uint32_t index) {
         const auto& entry = entries_.at(index);
-        return entry.pair == pair && entry.strong == strong;
+        const bool is_strong = entry.strong;
+        return entry.pair == pair && is_strong == strong;
     });
 }
 
@@ -105,7 +106,8 @@ void HandshakeTable::touch(std::uint32_t index) {
 
 void HandshakeTable::set_running(std::uint32_t index, bool is_running) {
     auto& entry = entries_.at(index);
-    if (entry.running_now == is_running) return;
+    const bool was_running = entry.running_now;
+    if (was_running == is_running) return;
     entry.running_now = is_running;
     if (is_running) {
         running_.push_back(entries_, index);
