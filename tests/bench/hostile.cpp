@@ -145,20 +145,12 @@ measured_feed(Gate& gate, const Packet& packet, TimePoint now, GateOutput& out) 
     gate.feed(packet, now, out);
 }
 
-int cost(std::uint32_t open, std::uint32_t fragments, bool timed) {
-    Gate gate(std::make_shared<const Policy>(policy_for(open)), {1, 2, 3});
-    GateOutput out;
-    auto now = TimePoint{1'795'420'800s};
-    auto flow = flow4();
-    const auto payload = udp(flow, ike_auth(8'000));
-    auto head = fragment(flow.ends, payload, 0, 600);
-    std::vector<Buffer> tails;
-    for (std::uint32_t i = 1; i <= 8; ++i)
-        tails.push_back(fragment(flow.ends, payload, i * 600, i * 600 + 600));
-    std::uint32_t number = 0;
-    const auto feed = [&](Buffer& bytes, std::uint32_t datagram, bool count) {
-        put16(bytes, 4, datagram & 0xffff);
-        put16(bytes, 14, datagram >> 16);
+/// A gate that gets a packet each microsecond, those that count by measured_feed.
+struct Feeder {
+    explicit Feeder(const Policy& policy)
+        : gate(std::make_shared<const Policy>(policy), {1, 2, 3}) {}
+
+    void feed(Buffer& bytes, bool count) {
         mend_header_checksum(bytes);
         Packet packet;
         packet.id.value = ++number;
@@ -169,6 +161,27 @@ int cost(std::uint32_t open, std::uint32_t fragments, bool timed) {
         else
             gate.feed(packet, now, out);
         out.clear();
+    }
+
+    Gate gate;
+    GateOutput out;
+    TimePoint now{1'795'420'800s};
+    std::uint32_t number = 0;
+};
+
+int cost(std::uint32_t open, std::uint32_t fragments, bool timed) {
+    Feeder feeder(policy_for(open));
+    auto& gate = feeder.gate;
+    auto flow = flow4();
+    const auto payload = udp(flow, ike_auth(8'000));
+    auto head = fragment(flow.ends, payload, 0, 600);
+    std::vector<Buffer> tails;
+    for (std::uint32_t i = 1; i <= 8; ++i)
+        tails.push_back(fragment(flow.ends, payload, i * 600, i * 600 + 600));
+    const auto feed = [&](Buffer& bytes, std::uint32_t datagram, bool count) {
+        put16(bytes, 4, datagram & 0xffff);
+        put16(bytes, 14, datagram >> 16);
+        feeder.feed(bytes, count);
     };
     for (std::uint32_t i = 0; i < open; ++i) feed(head, i, false);
     // Steps that meet every datagram before any again, far apart in memory.
@@ -213,9 +226,8 @@ int cost(std::uint32_t open, std::uint32_t fragments, bool timed) {
 int crowd(std::uint32_t open, std::uint32_t rounds) {
     auto policy = policy_for(open);
     policy.limits.table_datagrams = 2 * open; // half of it is for who is not proven
-    Gate gate(std::make_shared<const Policy>(policy), {1, 2, 3});
-    GateOutput out;
-    auto now = TimePoint{1'795'420'800s};
+    Feeder feeder(policy);
+    auto& gate = feeder.gate;
     const auto flow = flow4();
     const auto payload = udp(flow, ike_auth(8'000));
     const auto dns = flow4(53, 53);
@@ -224,20 +236,10 @@ int crowd(std::uint32_t open, std::uint32_t rounds) {
     other[100] ^= 1;
     auto tail = fragment(flow.ends, payload, 600, 1'200);
     auto left = fragment(dns.ends, udp(dns, Buffer(2'000)), 0, 600);
-    std::uint32_t number = 0;
     const auto feed = [&](Buffer& bytes, std::uint32_t source, bool count) {
         put16(bytes, 12, 0x0b00 + (source >> 16));
         put16(bytes, 14, source);
-        mend_header_checksum(bytes);
-        Packet packet;
-        packet.id.value = ++number;
-        packet.bytes = bytes;
-        now += 1us;
-        if (count)
-            measured_feed(gate, packet, now, out);
-        else
-            gate.feed(packet, now, out);
-        out.clear();
+        feeder.feed(bytes, count);
     };
     std::uint32_t next = 0;
     while (next < open) feed(head, next++, false);
@@ -252,7 +254,7 @@ int crowd(std::uint32_t open, std::uint32_t rounds) {
         feed(head, next++, false); // full again
     }
     for (std::uint32_t i = 0; i < rounds; ++i) {
-        now = *gate.next_deadline() - 1us; // as feed() counts
+        feeder.now = *gate.next_deadline() - 1us; // as feed() counts
         feed(head, next++, true);
     }
     const auto& counters = gate.counters();
