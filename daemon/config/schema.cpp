@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon/config/schema.hpp"
 
+#include "plugin/hex.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -23,7 +25,6 @@ std::string one_of(const std::vector<std::string_view>& words) {
 } // namespace
 
 std::string quote(std::string_view text) {
-    static constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
     for (const auto c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -31,7 +32,7 @@ std::string quote(std::string_view text) {
         if (byte >= 0x20 && byte != 0x7f)
             out += c;
         else
-            out += {'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]};
+            out += "\\u00" + to_hex({&byte, 1});
     }
     return out + '"';
 }
